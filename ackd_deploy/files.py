@@ -1,0 +1,168 @@
+"""Files that are either whole or absent: atomic writes, checksums, confined paths.
+
+Each write goes to a temporary name in the same folder, is fsynced, and then takes its final name by
+one rename, so that a crash at any point leaves the old file or the new one and never half of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ackd_deploy.errors import ArtifactError
+
+__all__ = [
+    "atomic_file",
+    "atomic_folder",
+    "confined",
+    "fsync_folder",
+    "read_json",
+    "remove_leftovers",
+    "restore_folder",
+    "sha256_file",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+_TEMPORARY = ".tmp-"
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file that takes the name ``path`` only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=f"-{path.name}", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes private files; what we write is meant to be read like any other file.
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` atomically."""
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` as UTF-8, atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, atomically; NaN and infinities are refused."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ArtifactError: the file is missing or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is missing") from error
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is not valid JSON: {error}") from error
+
+
+@contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Fill a temporary folder that takes the name ``final`` when the block ends without an error.
+
+    An older folder of that name stays untouched until the new one is whole, and is removed last. A
+    process killed between the two renames leaves it under ``.old-NAME``, and `restore_folder` (called
+    here too) brings it back.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    restore_folder(final)
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, suffix=f"-{final.name}", dir=final.parent))
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        temporary.chmod(0o755)
+        if final.exists():
+            # rename(2) cannot replace a folder that has files, so the old one steps aside first.
+            final.rename(_aside(final))
+            temporary.rename(final)
+            shutil.rmtree(_aside(final))
+        else:
+            temporary.rename(final)
+        fsync_folder(final.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(f".old-{final.name}")
+
+
+def restore_folder(final: Path) -> None:
+    """Undo a replacement of ``final`` that was killed half-way; otherwise do nothing."""
+    if not _aside(final).exists():
+        return
+    if final.exists():
+        shutil.rmtree(_aside(final))
+    else:
+        _aside(final).rename(final)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files and folders that a killed process left directly inside ``folder``."""
+    for leftover in folder.glob(f"{_TEMPORARY}*"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def confined(base: Path, relative: str) -> Path:
+    """Return ``base / relative`` after checking that it stays inside ``base``, links resolved.
+
+    Raises:
+        ArtifactError: the path is absolute, climbs out with ``..``, or leaves through a link.
+    """
+    root = base.resolve()
+    if "\0" in relative or Path(relative).is_absolute():
+        raise ArtifactError(f"path {relative!r} is not allowed: it must be relative to {base}")
+    target = (root / relative).resolve()
+    if not target.is_relative_to(root):
+        raise ArtifactError(f"path {relative!r} leads outside {base}")
+    return target

@@ -1,0 +1,177 @@
+"""From YAML text and ``--set a.b=c`` overrides to a checked recipe; all mistakes in one error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ackd_deploy.errors import RecipeError, UsageError
+from ackd_deploy.recipe.schema import Recipe
+
+__all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
+
+_MAX_BYTES = 1_000_000
+_HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that reads 1e-4 as a number, as YAML 1.2 does, and refuses duplicate keys."""
+
+
+_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str):
+            # Label values such as 0 and 1 are natural as keys; the schema knows only text.
+            key = str(key)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return {str(loader.construct_object(k, deep=True)): loader.construct_object(v, deep=True) for k, v in node.value}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
+
+
+def _parse_yaml(text: str, source: str) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """Return the plain data and the line (from 1) of each key path."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None, {}
+        content = loader.construct_document(node)
+        return content, dict(_lines(node))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise RecipeError(source, [f"{where}not valid YAML: {what}"]) from error
+    except (RecursionError, ValueError) as error:
+        raise RecipeError(source, [f"not readable as YAML: {type(error).__name__}"]) from error
+
+
+def _lines(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*path, str(key.value))
+            yield inner, key.start_mark.line + 1
+            yield from _lines(value, inner)
+
+
+def _apply_override(content: dict[str, Any], assignment: str) -> None:
+    key, equals, raw = assignment.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set wants KEY=VALUE, got {assignment!r}", hint="for example --set distill.epochs=2")
+    value, _ = _parse_yaml(raw, f"--set {key}")
+    *parents, last = key.strip().split(".")
+    section = content
+    for name in parents:
+        inner = section.get(name)
+        if not isinstance(inner, dict):
+            # A section that was absent or null is opened by the first override inside it.
+            inner = section[name] = {}
+        section = inner
+    section[last] = value
+
+
+def _section_at(path: tuple[str, ...]) -> type[BaseModel] | None:
+    """Return the section class that a key path leads to, if it leads to one."""
+    model: type[BaseModel] = Recipe
+    for name in path:
+        field = model.model_fields.get(name)
+        if field is None:
+            return None
+        options = (field.annotation, *get_args(field.annotation))
+        inner = [t for t in options if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not inner:
+            return None
+        model = inner[0]
+    return model
+
+
+def _problem(error: Any, lines: dict[tuple[str, ...], int]) -> str:
+    parts = [str(part) for part in error["loc"]]
+    # Members of a union (str | HubSplit) appear in pydantic's location; they are no keys of the user's.
+    path: list[str] = []
+    for part in parts:
+        if re.fullmatch(r"[a-z_]+", part) or part.isdigit() or _section_at((*path,)) is None:
+            path.append(part)
+    keys = tuple(path)
+    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
+    where = f"line {line}: " if line else ""
+    name = ".".join(keys) or "recipe"
+    if error["type"] == "extra_forbidden":
+        section = _section_at(keys[:-1])
+        known = list(section.model_fields) if section else []
+        close = difflib.get_close_matches(keys[-1], known, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else (f"; known keys: {', '.join(known)}" if known else "")
+        return f"{where}{name}: unknown key{guess}"
+    if error["type"] == "missing":
+        return f"{where}{name}: missing"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    got = "" if isinstance(error["input"], dict) else f", got {error['input']!r:.80}"
+    return f"{where}{name}: should be {message}{got}" if message != error["msg"] else f"{where}{name}: {message}{got}"
+
+
+def parse_recipe(text: str, *, source: str = "recipe", overrides: Sequence[str] = (), name: str | None = None) -> Recipe:
+    """Parse and check a recipe.
+
+    Args:
+        text: YAML.
+        source: what to call it in errors.
+        overrides: ``a.b=value`` assignments; values are YAML.
+        name: the run's name where the recipe gives none.
+
+    Raises:
+        RecipeError: with one line for each mistake, with line numbers.
+    """
+    content, lines = _parse_yaml(text, source)
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise RecipeError(source, ["a recipe is a mapping of sections, such as data: and teacher:"], hint=_HINT)
+    for assignment in overrides:
+        _apply_override(content, assignment)
+    if name is not None:
+        content.setdefault("name", name)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = list(dict.fromkeys(_problem(e, lines) for e in error.errors()))
+        raise RecipeError(source, problems, hint=_HINT) from error
+
+
+def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file; its name without suffix names the run unless the recipe says otherwise."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise RecipeError(str(path), [f"larger than {_MAX_BYTES} bytes"])
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that come along") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the recipe {path} cannot be read: {error}") from error
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem)
+    return parse_recipe(text, source=str(path), overrides=overrides, name=name)
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the recipe as YAML with every default written out."""
+    dumped: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    return dumped
