@@ -129,7 +129,9 @@ def _problem(error: Any, lines: dict[tuple[str, ...], int]) -> str:
     return f"{where}{name}: should be {message}{got}" if message != error["msg"] else f"{where}{name}: {message}{got}"
 
 
-def parse_recipe(text: str, *, source: str = "recipe", overrides: Sequence[str] = (), name: str | None = None) -> Recipe:
+def parse_recipe(
+    text: str, *, source: str = "recipe", overrides: Sequence[str] = (), name: str | None = None
+) -> Recipe:
     """Parse and check a recipe.
 
     Args:
@@ -164,7 +166,9 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
             raise RecipeError(str(path), [f"larger than {_MAX_BYTES} bytes"])
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UsageError(f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that come along") from error
+        raise UsageError(
+            f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that come along"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from error
     name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem)

@@ -208,7 +208,9 @@ class Gates(Section):
     max_accuracy_drop: NonNegative = Field(
         0.5, description="Points (0 to 100) the metric may fall below the student's."
     )
-    max_error_growth: NonNegative = Field(0.05, description="Share by which the error rate may grow over the student's.")
+    max_error_growth: NonNegative = Field(
+        0.05, description="Share by which the error rate may grow over the student's."
+    )
     min_agreement: Share = Field(0.99, description="Share of rows with the student's label.")
     undecided: Literal["pass", "fail"] = Field(
         "pass", description="Verdict where the figure keeps its bound but its interval does not."
@@ -218,7 +220,9 @@ class Gates(Section):
     max_latency_ratio: Positive | None = Field(
         1.0, description="Time for the workload over that of the teacher in PyTorch; absent: only reported."
     )
-    max_size_mb: Positive | None = Field(None, description="Size of model.onnx in MB (10^6 bytes); absent: only reported.")
+    max_size_mb: Positive | None = Field(
+        None, description="Size of model.onnx in MB (10^6 bytes); absent: only reported."
+    )
 
 
 class Recipe(Section):

@@ -1,0 +1,53 @@
+# make demo: from an empty machine to a checked classifier. make test: the same set-up, then every check.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := constraints/cpu.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help install install-test assets demo test lint types unit clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps hold the checksum of what was installed, so that a changed constraints file installs again.
+$(VENV)/.installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(PIP) install --progress-bar on -c $(CONSTRAINTS) -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed pyproject.toml $(CONSTRAINTS)
+	$(PIP) install --progress-bar on -c $(CONSTRAINTS) -r constraints/test.in
+	@touch $@
+
+install: $(VENV)/.installed  ## make .venv and install the pinned packages (CPU)
+
+install-test: $(VENV)/.installed-test
+
+assets: install  ## fetch the quickstart's model and data (pinned checksums)
+	$(BIN)/ackd-deploy recipe fetch quickstart
+
+demo: assets  ## teacher, student, export, gates, artefact and report on real text
+	$(BIN)/ackd-deploy run recipes/quickstart.yaml
+
+lint: install-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install-test
+	$(BIN)/mypy
+
+unit: install-test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test: lint types unit  ## format, lint, types and all tests
+
+clean:  ## remove what was made, keep what was downloaded
+	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

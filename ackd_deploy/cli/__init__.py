@@ -1,0 +1,95 @@
+"""The command line: a file a command, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from ackd_deploy import __version__
+from ackd_deploy.errors import AckdError
+
+__all__ = ["cli", "main"]
+
+# Name and one-line help, so that --help imports no command.
+_COMMANDS = {
+    "run": "Distil, export, gate and report in one go.",
+    "distill": "Train the teacher where the recipe says so, then the student.",
+    "export": "Export the newest finished run, gate each variant, write the artefact.",
+    "serve": "Serve the artefact over HTTP.",
+    "package": "Build a Bento from the artefact.",
+    "predict": "Classify text with the artefact.",
+    "verify": "Check an artefact: files, checksums, golden samples, CPU.",
+    "report": "Write a run's report and print its table.",
+    "compare": "Compare runs on the same validation rows.",
+    "ablate": "Train several methods over several seeds, with paired intervals.",
+    "doctor": "Show versions, devices, providers, CPU features and threads.",
+    "recipe": "List, show, check and start recipes.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"ackd_deploy.cli.{cmd_name}").command
+        return command
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run a command and exit with the code that ackd_deploy.errors lists."""
+        arguments = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(2)
+        except AckdError as error:
+            if "--debug" in arguments:
+                traceback.print_exc()
+            _show(error)
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nstopped; the same command goes on from here", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `ackd-deploy predict … | head`.
+            sys.stdout = None  # type: ignore[assignment]
+            sys.exit(0)
+        # Click hands back the code of ctx.exit(N) as the result here.
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _show(error: AckdError) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    if error.hint:
+        click.echo(click.style("hint: ", fg="cyan") + error.hint, err=True)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ackd-deploy")
+@click.option("--debug", is_flag=True, help="Show the traceback of every error.")
+def cli(debug: bool) -> None:
+    """From labelled text and a BERT classifier to a small, checked classifier over HTTP."""
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point of the ``ackd-deploy`` command."""
+    # SIGTERM ends a run as Ctrl-C does: what was written stays, and the same command goes on from there.
+    signal.signal(signal.SIGTERM, _terminate)
+    cli.main()

@@ -1,0 +1,72 @@
+"""Options that several commands share, and the run that they point to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ackd_deploy.recipe import Recipe, load_recipe
+from ackd_deploy.run import DEFAULT_RUNS, Run, newest_run
+
+__all__ = [
+    "device_option",
+    "find_artifact",
+    "find_run",
+    "fresh_option",
+    "json_option",
+    "open_run",
+    "provider_option",
+    "recipe_argument",
+    "run_option",
+    "runs_option",
+    "set_option",
+    "threads_option",
+]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+recipe_argument: Decorator = click.argument("recipe", type=click.Path(path_type=Path))
+set_option: Decorator = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key, such as distill.epochs=2."
+)
+run_option: Decorator = click.option("--run", "run_folder", type=_FOLDER, help="The run's folder.")
+runs_option: Decorator = click.option(
+    "--runs", type=_FOLDER, default=DEFAULT_RUNS, show_default=True, help="Folder that holds the runs."
+)
+fresh_option: Decorator = click.option(
+    "--fresh", is_flag=True, help="Throw an older run of this name away and start over."
+)
+device_option: Decorator = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to train."
+)
+provider_option: Decorator = click.option(
+    "--provider", default="cpu", show_default=True, metavar="cpu|cuda|NAME", help="ONNX Runtime execution provider."
+)
+threads_option: Decorator = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads for inference; by default what the cgroup's quota gives."
+)
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def open_run(recipe_path: Path, overrides: tuple[str, ...], run_folder: Path | None, runs: Path, fresh: bool) -> Run:
+    """Create or resume the run that a recipe describes."""
+    recipe: Recipe = load_recipe(recipe_path, overrides=overrides)
+    return Run.open(run_folder or runs / recipe.name, recipe, fresh=fresh)
+
+
+def find_run(run_folder: Path | None, runs: Path, *, stage: str | None = None) -> Run:
+    """Return the named run, or the newest one in which ``stage`` is done."""
+    return Run.load(run_folder) if run_folder else newest_run(runs, stage=stage)
+
+
+def find_artifact(artifact: Path | None, runs: Path) -> Path:
+    """Return the named artefact folder, or that of the newest exported run."""
+    if artifact is None:
+        return newest_run(runs, stage="export").path("artifact")
+    # A run's folder is accepted too: people point at what they made.
+    return artifact / "artifact" if (artifact / "run.json").is_file() else artifact

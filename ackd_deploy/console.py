@@ -1,0 +1,97 @@
+"""What a person sees: results on stdout; progress, log lines and warnings on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["emit_json", "log", "print_result", "print_table", "progress", "warn"]
+
+_PLAIN_SECONDS = 15.0
+
+
+def _stderr() -> Console:
+    # Made for each call: tests and launchers replace sys.stderr, and a kept console would miss that.
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def log(message: str) -> None:
+    """Tell what is going on, on stderr."""
+    _stderr().print(escape(message))
+
+
+def warn(message: str) -> None:
+    """Tell of something that went on differently from what one would expect, on stderr."""
+    _stderr().print(f"[yellow]warning:[/yellow] {escape(message)}")
+
+
+def print_result(message: str) -> None:
+    """Print a result on stdout, never wrapped: it may be piped on."""
+    Console(highlight=False, soft_wrap=True).print(escape(message))
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table on stdout, as wide as the terminal; 100 columns where there is none."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=100)
+    console.print(table)
+
+
+def emit_json(content: Any) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def progress(description: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on stderr, or a plain line every few seconds where stderr is no terminal.
+
+    Yields:
+        ``advance(n=1, **fields)``; the fields, such as ``loss=0.31``, stand behind the bar.
+    """
+    console = _stderr()
+    if console.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+        )
+        with bar:
+            task = bar.add_task(escape(description), total=total, completed=done, note="")
+
+            def advance(n: int = 1, **fields: Any) -> None:
+                bar.update(task, advance=n, **({"note": _note(fields)} if fields else {}))
+
+            yield advance
+        return
+
+    state = {"done": done, "last": time.monotonic()}
+    console.print(escape(f"{description}: {total}" + (f", {done} done before" if done else "")))
+
+    def advance_plain(n: int = 1, **fields: Any) -> None:
+        state["done"] += n
+        now = time.monotonic()
+        if now - state["last"] >= _PLAIN_SECONDS and state["done"] < total:
+            state["last"] = now
+            console.print(escape(f"{description}: {int(state['done'])}/{total} {_note(fields)}".rstrip()))
+
+    yield advance_plain
+    console.print(escape(f"{description}: done"))
+
+
+def _note(fields: dict[str, Any]) -> str:
+    return " ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in fields.items()
+    )
