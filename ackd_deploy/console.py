@@ -72,7 +72,9 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Callabl
             task = bar.add_task(escape(description), total=total, completed=done, note="")
 
             def advance(n: int = 1, **fields: Any) -> None:
-                bar.update(task, advance=n, **({"note": _note(fields)} if fields else {}))
+                bar.advance(task, n)
+                if fields:
+                    bar.update(task, note=_note(fields))
 
             yield advance
         return

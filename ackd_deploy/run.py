@@ -95,7 +95,7 @@ class Run:
             if differences:
                 raise RunMismatch(
                     "\n  ".join([f"{folder} holds a run of another recipe:", *differences]),
-                    hint="give the recipe another name (--set name=NEW), another --run folder, or start over with --fresh",
+                    hint="name another run (--set name=NEW or --run DIR), or start over with --fresh",
                 )
             if run.recipe != recipe:
                 run.recipe = recipe

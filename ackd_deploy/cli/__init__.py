@@ -61,7 +61,7 @@ class _LazyGroup(click.Group):
             sys.exit(130)
         except BrokenPipeError:
             # The reader of our output has gone, as in `ackd-deploy predict … | head`.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             sys.exit(0)
         # Click hands back the code of ctx.exit(N) as the result here.
         sys.exit(code if isinstance(code, int) else 0)

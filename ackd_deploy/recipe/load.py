@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that reads 1e-4 as a number, as YAML 1.2 does, and refuses duplicate keys."""
 
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+0123456789."),

@@ -159,9 +159,7 @@ class Distill(Section):
     """The training of the student."""
 
     method: Method = "ackd"
-    baselines: list[Method] = Field(
-        default_factory=list, description="Methods trained beside it from the same start, for the table."
-    )
+    baselines: list[Method] = Field([], description="Methods trained beside it from the same start, for the table.")
     epochs: Positive = 3.0
     learning_rate: Positive = 5e-5
     batch_size: Count = 32
@@ -184,7 +182,7 @@ class Distill(Section):
 class Export(Section):
     """Graphs to try, and the use they are chosen for."""
 
-    variants: list[Variant] = Field(default_factory=lambda: ["fp32", "int8_dynamic", "int8_weight_only"])
+    variants: list[Variant] = ["fp32", "int8_dynamic", "int8_weight_only"]
     workload: Literal["single", "batch"] = Field(
         "single", description="The fastest variant is chosen for one text at a time, or for batches."
     )

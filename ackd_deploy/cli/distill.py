@@ -1,0 +1,52 @@
+"""``ackd-deploy distill``: from a recipe to a student."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ackd_deploy import console
+from ackd_deploy.cli.options import (
+    device_option,
+    fresh_option,
+    json_option,
+    open_run,
+    recipe_argument,
+    run_option,
+    runs_option,
+    set_option,
+)
+
+
+@click.command()
+@recipe_argument
+@set_option
+@run_option
+@runs_option
+@fresh_option
+@device_option
+@json_option
+def command(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    run_folder: Path | None,
+    runs: Path,
+    fresh: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Train the teacher where RECIPE says so, then the student. The same command again resumes."""
+    run = open_run(recipe, overrides, run_folder, runs, fresh)
+
+    from ackd_deploy.distill import distill_run
+    from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
+
+    with run.lock():
+        distill_run(run, device=device)
+    rows = summary_rows(run)
+    if as_json:
+        console.emit_json(summary_json(run))
+    else:
+        console.print_table(summary_table(rows))
+        console.log(f"next: ackd-deploy export --onnx --run {run.folder}")

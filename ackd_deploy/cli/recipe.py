@@ -1,0 +1,135 @@
+"""``ackd-deploy recipe``: what recipes there are, what they say, and whether they are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from ackd_deploy import console
+from ackd_deploy.cli.options import json_option, set_option
+from ackd_deploy.errors import UsageError
+from ackd_deploy.files import write_text
+from ackd_deploy.recipe import Recipe, dump_recipe, load_recipe
+from ackd_deploy.recipe.shipped import shipped_recipe, shipped_recipes
+
+_TEMPLATE = """\
+# {name}: say here what this recipe is for.
+#
+# Run it   ackd-deploy run {file}
+# Every key with its default: ackd-deploy recipe show {file}
+
+name: {name}
+seed: 42
+
+data:
+  train: {train}            # CSV (quoted), TSV (unquoted), JSON Lines or Parquet
+  validation: {validation}  # held out: metrics and gates are decided on it
+  text: text
+  label: label
+  max_length: 128
+
+teacher:
+  model: {model}            # a folder in Hugging Face layout, or a hub id
+  finetune:                 # leave this section out where the teacher knows the task already
+    epochs: 3
+    learning_rate: 3e-5
+
+student:
+  layers: 4
+
+distill:
+  method: ackd
+  baselines: [finetune]
+  epochs: 3
+
+export:
+  workload: single
+"""
+
+
+def _summary(path: Path) -> str:
+    """Return the first comment line, without the name that it opens with."""
+    first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+    return first.partition(": ")[2] or first
+
+
+@click.group()
+def command() -> None:
+    """List, show, check and start recipes."""
+
+
+@command.command("list")
+@json_option
+def list_recipes(as_json: bool) -> None:
+    """List the recipes that come along."""
+    entries = [{"name": p.stem, "path": str(p), "summary": _summary(p)} for p in shipped_recipes()]
+    if as_json:
+        console.emit_json(entries)
+        return
+    table = Table("recipe", "what it is", box=None, pad_edge=False)
+    for entry in entries:
+        table.add_row(entry["name"], entry["summary"])
+    console.print_table(table)
+
+
+@command.command()
+@click.argument("recipe", required=False)
+@click.option("--schema", is_flag=True, help="Show every key with its type and default instead.")
+@set_option
+@json_option
+def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Show RECIPE with every default written out."""
+    if schema:
+        console.emit_json(Recipe.model_json_schema())
+        return
+    if recipe is None:
+        raise click.UsageError("name a recipe, or ask for --schema")
+    loaded = load_recipe(shipped_recipe(recipe), overrides=overrides)
+    if as_json:
+        console.emit_json(loaded.model_dump(mode="json"))
+    else:
+        console.print_result(dump_recipe(loaded).rstrip())
+
+
+@command.command()
+@click.argument("recipes", nargs=-1, required=True)
+@set_option
+def validate(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Check RECIPES and list every mistake."""
+    for name in recipes:
+        loaded = load_recipe(shipped_recipe(name), overrides=overrides)
+        console.print_result(f"{name}: good ({loaded.name})")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--train", default="train.csv", show_default=True, help="Labelled text to train on.")
+@click.option("--validation", default="validation.csv", show_default=True, help="Labelled text held out.")
+@click.option("--model", default="google-bert/bert-base-uncased", show_default=True, help="Teacher: folder or hub id.")
+def init(file: Path, train: str, validation: str, model: str) -> None:
+    """Write a commented recipe to FILE, to be filled in."""
+    if file.exists():
+        raise UsageError(f"{file} exists already and was left as it is", hint="give another name")
+    content = _TEMPLATE.format(name=file.stem, file=file, train=train, validation=validation, model=model)
+    write_text(file, content)
+    load_recipe(file)
+    console.print_result(f"wrote {file}; next: ackd-deploy run {file}")
+
+
+@command.command()
+@click.argument("name", type=click.Choice(["quickstart"]))
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".cache/quickstart"),
+    show_default=True,
+    help="Folder to put model and data in; the recipe expects the default.",
+)
+def fetch(name: str, folder: Path) -> None:
+    """Fetch the model and the data of a shipped recipe, checksums pinned."""
+    from ackd_deploy.data.assets import fetch_assets
+
+    fetch_assets(folder)

@@ -1,0 +1,59 @@
+"""``ackd-deploy run``: distil, export, gate and report in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ackd_deploy import console
+from ackd_deploy.cli.options import (
+    device_option,
+    fresh_option,
+    json_option,
+    open_run,
+    provider_option,
+    recipe_argument,
+    run_option,
+    runs_option,
+    set_option,
+)
+
+
+@click.command()
+@recipe_argument
+@set_option
+@run_option
+@runs_option
+@fresh_option
+@device_option
+@provider_option
+@json_option
+def command(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    run_folder: Path | None,
+    runs: Path,
+    fresh: bool,
+    device: str,
+    provider: str,
+    as_json: bool,
+) -> None:
+    """Distil, export, gate and report what RECIPE says. The same command again resumes."""
+    run = open_run(recipe, overrides, run_folder, runs, fresh)
+
+    from ackd_deploy.distill import distill_run
+    from ackd_deploy.export import export_run
+    from ackd_deploy.report import write_report
+    from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
+
+    with run.lock():
+        distill_run(run, device=device)
+        artifact = export_run(run, provider=provider)
+        report = write_report(run)
+    if as_json:
+        console.emit_json(summary_json(run))
+        return
+    console.print_table(summary_table(summary_rows(run)))
+    console.print_result(f"report  {report}")
+    console.print_result(f"serve   ackd-deploy serve {artifact}")
