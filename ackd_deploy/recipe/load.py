@@ -17,6 +17,8 @@ from ackd_deploy.recipe.schema import Recipe
 __all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
 
 _MAX_BYTES = 1_000_000
+# How pydantic calls the members of our unions.
+_UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|constrained)\b.*)$")
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
 
 
@@ -90,43 +92,72 @@ def _apply_override(content: dict[str, Any], assignment: str) -> None:
     section[last] = value
 
 
-def _section_at(path: tuple[str, ...]) -> type[BaseModel] | None:
-    """Return the section class that a key path leads to, if it leads to one."""
-    model: type[BaseModel] = Recipe
-    for name in path:
-        field = model.model_fields.get(name)
-        if field is None:
-            return None
-        options = (field.annotation, *get_args(field.annotation))
-        inner = [t for t in options if isinstance(t, type) and issubclass(t, BaseModel)]
-        if not inner:
-            return None
-        model = inner[0]
-    return model
+def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+    options = (annotation, *get_args(annotation))
+    return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
 
 
-def _problem(error: Any, lines: dict[tuple[str, ...], int]) -> str:
-    parts = [str(part) for part in error["loc"]]
-    # Members of a union (str | HubSplit) appear in pydantic's location; they are no keys of the user's.
-    path: list[str] = []
-    for part in parts:
-        if re.fullmatch(r"[a-z_]+", part) or part.isdigit() or _section_at((*path,)) is None:
-            path.append(part)
-    keys = tuple(path)
-    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-    where = f"line {line}: " if line else ""
-    name = ".".join(keys) or "recipe"
-    if error["type"] == "extra_forbidden":
-        section = _section_at(keys[:-1])
-        known = list(section.model_fields) if section else []
-        close = difflib.get_close_matches(keys[-1], known, n=1)
-        guess = f"; did you mean {close[0]!r}?" if close else (f"; known keys: {', '.join(known)}" if known else "")
-        return f"{where}{name}: unknown key{guess}"
-    if error["type"] == "missing":
-        return f"{where}{name}: missing"
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    got = "" if isinstance(error["input"], dict) else f", got {error['input']!r:.80}"
-    return f"{where}{name}: should be {message}{got}" if message != error["msg"] else f"{where}{name}: {message}{got}"
+def _keys(location: tuple[int | str, ...], unknown: bool) -> tuple[tuple[str, ...], type[BaseModel] | None]:
+    """Return the user's own keys in a location of pydantic's, and the section that holds the last one.
+
+    Pydantic also names the member of a union that it tried (str, HubSplit, list[int] …): no key of the user's.
+    """
+    section: type[BaseModel] | None = Recipe
+    holder: type[BaseModel] | None = Recipe
+    keys: list[str] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        if section is not None and part in section.model_fields:
+            keys.append(str(part))
+            holder = section
+            inner = _sections_in(section.model_fields[str(part)].annotation)
+            section = inner[0] if inner else None
+        elif (last and unknown) or isinstance(part, int):
+            keys.append(str(part))
+            holder = section
+        elif section is None and not _UNION_MEMBER.match(part):
+            keys.append(part)
+    return tuple(keys), holder
+
+
+def _message(error: Any) -> str:
+    message: str = error["msg"].removeprefix("Value error, ")
+    if message.startswith("Input should be "):
+        message = re.sub(r"valid dictionary or instance of \w+", "mapping", message)
+        message = "should be " + message.removeprefix("Input should be ")
+    return message
+
+
+def _problems(errors: Sequence[Any], lines: dict[tuple[str, ...], int]) -> list[str]:
+    """Return one line for each key that is wrong, in the order of the file."""
+    messages: dict[tuple[str, ...], list[str]] = {}
+    inputs: dict[tuple[str, ...], Any] = {}
+    for error in errors:
+        unknown = error["type"] == "extra_forbidden"
+        keys, holder = _keys(error["loc"], unknown)
+        if unknown:
+            known = list(holder.model_fields) if holder else []
+            close = difflib.get_close_matches(keys[-1], known, n=1)
+            text = "unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
+        elif error["type"] == "missing":
+            text = "missing"
+        else:
+            text = _message(error)
+            inputs[keys] = error["input"]
+        messages.setdefault(keys, []).append(text)
+
+    problems = []
+    for keys, texts in messages.items():
+        # A mapping was given for str | HubSplit: what is wrong inside it says more than "should be a string".
+        if isinstance(inputs.get(keys), dict) and any(k != keys and k[: len(keys)] == keys for k in messages):
+            continue
+        line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), 0)
+        text = " or ".join([texts[0], *(t.removeprefix("should be ") for t in texts[1:])])
+        given = inputs.get(keys)
+        got = "" if given is None or isinstance(given, dict) else f", got {given!r:.60}"
+        where = f"line {line}: " if line else ""
+        problems.append((line, f"{where}{'.'.join(keys) or 'recipe'}: {text}{got}"))
+    return [text for _, text in sorted(problems, key=lambda pair: pair[0])]
 
 
 def parse_recipe(
@@ -155,8 +186,7 @@ def parse_recipe(
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = list(dict.fromkeys(_problem(e, lines) for e in error.errors()))
-        raise RecipeError(source, problems, hint=_HINT) from error
+        raise RecipeError(source, _problems(error.errors(), lines), hint=_HINT) from error
 
 
 def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:

@@ -43,7 +43,7 @@ Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only"]
 class Section(BaseModel):
     """Base of all sections: unknown keys are errors, values are not coerced, and nothing mutates."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class HubSplit(Section):

@@ -1,0 +1,164 @@
+"""Recipes: all mistakes at once, with lines; overrides; what is shipped is right."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ackd_deploy.errors import AckdError, RecipeError, UsageError
+from ackd_deploy.recipe import dump_recipe, load_recipe, parse_recipe
+from ackd_deploy.recipe.shipped import shipped_recipe, shipped_recipes
+
+GOOD = "data: {train: a.csv, validation: b.csv}\nteacher: {model: m}\n"
+
+
+def problems(text, *overrides):
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(text, overrides=overrides)
+    return error.value.problems
+
+
+def test_every_mistake_is_listed_with_its_line():
+    text = """\
+sed: 3
+data:
+  train: a.tsv
+  validation: 5
+teacher: {model: x, finetune: {epoch: 2}}
+student:
+  layers: 0
+  layer_map: unifrm
+distill: {sar: {mode: foo}}
+gates: {max_latency_ratio: [1]}
+"""
+    assert problems(text) == [
+        "line 1: sed: unknown key; did you mean seed?",
+        "line 4: data.validation: should be a valid string or a mapping, got 5",
+        "line 5: teacher.finetune.epoch: unknown key; did you mean epochs?",
+        "line 7: student.layers: should be greater than or equal to 1, got 0",
+        "line 8: student.layer_map: should be 'uniform', 'last', 'first' or 'skip' or a valid list, got 'unifrm'",
+        "line 9: distill.sar.mode: should be 'predictor', 'margin', 'exponential', 'focal', 'uniform' or 'shuffled', "
+        "got 'foo'",
+        "line 10: gates.max_latency_ratio: should be a valid number, got [1]",
+    ]
+
+
+def test_mistakes_inside_a_hub_split_are_named():
+    assert problems("data: {train: {hb: x, split: t}, validation: b}\nteacher: {model: m}") == [
+        "line 1: data.train.hub: missing",
+        "line 1: data.train.hb: unknown key; did you mean hub?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "data: missing"),
+        ("x", "a recipe is a mapping"),
+        ("a: [", "not valid YAML"),
+        ("seed: 1\nseed: 2", "line 2: not valid YAML: key 'seed' appears twice"),
+        ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        (GOOD + "student: {layers: 3, layer_map: [1, 2]}", "names 2 teacher layers for 3 student layers"),
+        (GOOD + "distill: {cdl: {layer_weights: [1.0]}}", "has 1 entries for 4 student layers"),
+        (GOOD + "distill: {sar: {min_weight: 2}}", "min_weight must be below 1"),
+        (GOOD + "export: {variants: [int8_dynamic]}", "variants must hold fp32"),
+        (GOOD + "seed: true", "seed: should be a valid integer, got True"),
+        (GOOD + "distill: {epochs: .nan}", "distill.epochs"),
+        (GOOD + "name: ../x", "name: String should match pattern"),
+    ],
+)
+def test_bad_recipes(text, expected):
+    assert any(expected in line for line in problems(text))
+
+
+def test_overrides_are_yaml_and_open_sections():
+    recipe = parse_recipe(
+        GOOD,
+        overrides=["distill.epochs=1e-1", "teacher.finetune.epochs=2", "student.layer_map=[1,2]", "student.layers=2"],
+    )
+    assert recipe.distill.epochs == 0.1
+    assert recipe.teacher.finetune.epochs == 2
+    assert recipe.student.layer_map == [1, 2]
+
+
+def test_override_removes_a_section():
+    assert parse_recipe(GOOD + "seed: 1", overrides=["teacher.finetune=null"]).teacher.finetune is None
+
+
+def test_override_of_a_hub_split_by_a_file():
+    recipe = load_recipe(shipped_recipe("sst2_4layer"), overrides=["data.train=t.tsv", "teacher.model=/m"])
+    assert recipe.data.train == "t.tsv"
+    assert recipe.data.validation.hub == "nyu-mll/glue"
+
+
+@pytest.mark.parametrize("assignment", ["x", "=1", " =2"])
+def test_override_without_key_is_a_usage_error(assignment):
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        parse_recipe(GOOD, overrides=[assignment])
+
+
+def test_numbers_with_exponents_are_numbers():
+    assert parse_recipe(GOOD + "distill: {learning_rate: 1e-4}").distill.learning_rate == 1e-4
+
+
+def test_integer_keys_of_label_names_are_text():
+    text = "data: {train: a, validation: b, label_names: {0: negative, 1: positive}}\nteacher: {model: m}"
+    assert parse_recipe(text).data.label_names == {"0": "negative", "1": "positive"}
+
+
+def test_the_file_names_the_run(tmp_path):
+    path = tmp_path / "my task.yaml"
+    path.write_text(GOOD)
+    assert load_recipe(path).name == "my_task"
+
+
+def test_missing_recipe_has_a_hint(tmp_path):
+    with pytest.raises(UsageError, match="no recipe") as error:
+        load_recipe(tmp_path / "none.yaml")
+    assert "recipe list" in error.value.hint
+
+
+def test_recipe_that_is_no_text(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("path", shipped_recipes(), ids=lambda p: p.stem)
+def test_every_shipped_recipe_is_right_and_says_how_to_run_it(path):
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert parse_recipe(dump_recipe(recipe)) == recipe
+    header = path.read_text().split("\nname:")[0]
+    assert f"recipes/{path.name}" in header
+
+
+@given(st.text(max_size=200) | st.text(alphabet="ab:{}[]-&*!?|>%@`'\"\n\t #01.,", max_size=120))
+def test_no_text_makes_a_traceback(text):
+    try:
+        parse_recipe(text)
+    except AckdError as error:
+        assert error.exit_code == 2
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["data", "teacher", "student", "distill", "seed", "gates", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["train", "model", "layers", "sar", "mode", "y"]), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        max_size=5,
+    )
+)
+def test_no_structure_makes_a_traceback(content):
+    import yaml
+
+    try:
+        parse_recipe(yaml.safe_dump(content))
+    except AckdError as error:
+        assert error.exit_code == 2
