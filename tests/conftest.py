@@ -121,3 +121,17 @@ gates: {{parity_rows: 32, max_latency_ratio: null, max_accuracy_drop: 5, min_agr
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def artifact_scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which artifact_builder.build_artifact keeps its exported graphs, so that each is made once."""
+    return tmp_path_factory.mktemp("artifact-parts")
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(tmp_path_factory: pytest.TempPathFactory, artifact_scratch: Path) -> Path:
+    """A sealed artefact of a 2-layer random BERT (variants fp32 and int8_dynamic), not to be written to."""
+    from artifact_builder import build_artifact
+
+    return build_artifact(tmp_path_factory.mktemp("tiny-artifact") / "artifact", artifact_scratch)

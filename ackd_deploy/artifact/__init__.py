@@ -1,0 +1,10 @@
+"""The folder that leaves: its manifest, writing it whole, and opening a stranger's with care.
+
+`ackd_deploy.artifact.verify` stands apart: it runs the artefact, and so imports the runtime, which imports this.
+"""
+
+from ackd_deploy.artifact.load import open_artifact
+from ackd_deploy.artifact.schema import Golden, Manifest, VariantInfo
+from ackd_deploy.artifact.write import seal, write_artifact
+
+__all__ = ["Golden", "Manifest", "VariantInfo", "open_artifact", "seal", "write_artifact"]

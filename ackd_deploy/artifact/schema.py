@@ -1,0 +1,126 @@
+"""The manifest of an artefact, ``ackd.json``: typed, bounded, and consistent in itself.
+
+An artefact may come from a stranger, so each field has a limit, a text has no control characters
+(terminals act on them), and what the fields say about each other is checked before a file is opened.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+__all__ = ["MAX_LABELS", "Golden", "Manifest", "ProblemType", "VariantInfo"]
+
+MAX_LABELS = 10_000
+SCHEMA_VERSION = 1
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]+$")
+]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART}){{0,3}}$")]
+Text = Annotated[str, StringConstraints(max_length=100_000)]
+
+
+class _Part(BaseModel):
+    """Base of all parts: unknown keys are errors, values are not coerced, NaN is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class VariantInfo(_Part):
+    """One graph of the student: where it lies and what running it takes."""
+
+    name: Name = Field(description="Such as fp32 or int8_dynamic.")
+    file: RelativePath = Field(description="Path inside the artefact.")
+    engine: Literal["onnxruntime"] = "onnxruntime"
+    precision: Name = Field(description="fp32, fp16, int8 … ; the variant to fall back to is fp32.")
+    row_by_row: bool = Field(False, description="Run one unpadded row at a time: its results depend on the batch.")
+    size_bytes: Annotated[int, Field(ge=0)] = 0
+    cpu_features: Annotated[list[Name], Field(max_length=32)] = Field(
+        default_factory=list, description="Features (runtime/cpu.py) without which its gates say nothing."
+    )
+
+
+class Golden(_Part):
+    """A sample with the answer that the chosen variant gave when it was gated."""
+
+    text: Text
+    pair: Text | None = None
+    label: Name
+    scores: Annotated[list[float], Field(min_length=1, max_length=MAX_LABELS)] = Field(
+        description="After softmax, sigmoid or nothing, in the order of the labels."
+    )
+
+
+class Manifest(_Part):
+    """Everything a reader needs beside the graph and the tokenizer."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    created: Name = Field(description="ISO 8601, UTC.")
+    problem_type: ProblemType
+    labels: Annotated[list[Name], Field(min_length=1, max_length=MAX_LABELS)] = Field(
+        description="Index to name; ['score'] for regression."
+    )
+    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(description="Tokens, special ones included.")
+    inputs: Annotated[list[Literal["input_ids", "attention_mask", "token_type_ids"]], Field(min_length=1)]
+    text_pairs: bool = False
+    temperature: Annotated[float, Field(gt=0.0, le=1000.0)] = Field(
+        1.0, description="Logits are divided by it before softmax or sigmoid."
+    )
+    chosen: Name = Field(description="Name of the variant that passed and won.")
+    variants: Annotated[list[VariantInfo], Field(min_length=1, max_length=64)]
+    fused_nodes: dict[Name, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    cpu: dict[str, Any] = Field(default_factory=dict, description="Processor that the gates ran on.")
+    gates: Annotated[list[dict[str, Any]], Field(max_length=10_000)] = Field(default_factory=list)
+    golden: Annotated[list[Golden], Field(max_length=1000)] = Field(default_factory=list)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    files: Annotated[dict[RelativePath, Digest], Field(max_length=1000)] = Field(
+        default_factory=dict, description="SHA-256 of every file but ackd.json itself."
+    )
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Manifest:
+        for what, names in (
+            ("labels", self.labels),
+            ("inputs", self.inputs),
+            ("variant names", [variant.name for variant in self.variants]),
+            ("variant files", [variant.file for variant in self.variants]),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what} must differ from each other")
+        if self.chosen not in {variant.name for variant in self.variants}:
+            raise ValueError(f"chosen names {self.chosen!r}, which is none of the variants")
+        if self.problem_type == "single_label_classification" and len(self.labels) < 2:
+            raise ValueError("single-label classification needs at least two labels")
+        if "input_ids" not in self.inputs:
+            raise ValueError("inputs must hold input_ids")
+        for sample in self.golden:
+            if len(sample.scores) != len(self.labels) or sample.label not in self.labels:
+                raise ValueError("a golden sample does not match the labels")
+            if sample.pair is not None and not self.text_pairs:
+                raise ValueError("a golden sample has a pair, but text_pairs is false")
+        return self
+
+    def variant(self, name: str | None = None) -> VariantInfo:
+        """Return the variant of that name, or the chosen one.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        wanted = self.chosen if name is None else name
+        for variant in self.variants:
+            if variant.name == wanted:
+                return variant
+        raise KeyError(wanted)
+
+    def fallback(self) -> VariantInfo | None:
+        """Return the fp32 variant that needs no CPU feature, if there is one."""
+        for variant in self.variants:
+            if variant.precision == "fp32" and not variant.cpu_features:
+                return variant
+        return None

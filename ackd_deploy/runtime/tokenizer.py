@@ -1,0 +1,147 @@
+"""Text to token ids, by the Rust tokenizer alone, safe for any number of threads.
+
+transformers' fast tokenizers rewrite truncation and padding on the shared Rust object at every call, and
+fail under threads ("Already borrowed"). Here both are set once, when the file is read, and nothing
+touches the object afterwards; padding is numpy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from ackd_deploy.errors import ArtifactError, DataError
+
+__all__ = ["Text", "TextTokenizer", "Tokens", "pad"]
+
+Text = str | tuple[str, str]
+
+_MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One text, or pair of texts, as the model will see it.
+
+    ``ids`` and ``type_ids`` have at most max_length entries; ``num_tokens`` counts those of the whole
+    text, special tokens included, and so exceeds ``len(ids)`` where the text was truncated.
+    """
+
+    ids: list[int]
+    type_ids: list[int]
+    num_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model sees less than the whole text."""
+        return self.num_tokens > len(self.ids)
+
+
+class TextTokenizer:
+    """A tokenizer whose truncation was set once.
+
+    Args:
+        path: ``tokenizer.json``.
+        max_length: tokens that a text is truncated to, special ones included; of a pair, the longer of
+            the two is shortened first.
+
+    Raises:
+        ArtifactError: the file is no tokenizer, or max_length leaves no room for text.
+    """
+
+    def __init__(self, path: Path, max_length: int) -> None:
+        self._tokenizer = _read(path)
+        self._special = self._tokenizer.num_special_tokens_to_add(False)
+        self._special_of_pair = self._tokenizer.num_special_tokens_to_add(True)
+        if max_length <= self._special_of_pair:
+            raise ArtifactError(f"max_length {max_length} leaves no room beside the special tokens of {path}")
+        self.max_length = max_length
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_length, stride=0, strategy="longest_first", direction="right")
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        self.vocabulary_size = len(vocabulary)
+        self.largest_id = max(vocabulary.values(), default=-1)
+
+    def encode(self, texts: Sequence[Text]) -> list[Tokens]:
+        """Tokenize texts and pairs, in any mixture; no padding.
+
+        Raises:
+            DataError: an entry is no text, or holds a lone surrogate, which has no meaning in UTF-8.
+        """
+        for position, text in enumerate(texts):
+            _check(text, position)
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        return [self._tokens(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token, or None."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+    def _tokens(self, text: Text, encoding: Any) -> Tokens:
+        ids: list[int] = encoding.ids
+        count = len(ids)
+        # Only a full row can have been truncated: the overflow is looked at (and copied) for those alone.
+        if count >= self.max_length and encoding.overflowing:
+            if isinstance(text, str):
+                count = self._count(encoding) + self._special
+            else:
+                parts = self._tokenizer.encode_batch_fast(list(text))
+                count = sum(map(self._count, parts)) + self._special_of_pair
+        return Tokens(ids, encoding.type_ids, count)
+
+    def _count(self, encoding: Any) -> int:
+        """Return the tokens of one text without special ones, those beyond the limit included."""
+        pieces = [encoding, *encoding.overflowing]
+        return sum(len(piece.ids) - self._special for piece in pieces)
+
+
+def pad(rows: Sequence[Tokens], pad_id: int, inputs: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the named inputs, each [B, T] int64, padded on the right to the longest of the rows.
+
+    Names that a graph does not take are left out: DistilBERT's has no ``token_type_ids``.
+    """
+    shape = (len(rows), max(len(row.ids) for row in rows))
+    ids = np.full(shape, pad_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.ids)] = row.ids
+        mask[index, : len(row.ids)] = 1
+    arrays = {"input_ids": ids, "attention_mask": mask}
+    if "token_type_ids" in inputs:
+        types = np.zeros(shape, dtype=np.int64)
+        for index, row in enumerate(rows):
+            types[index, : len(row.type_ids)] = row.type_ids
+        arrays["token_type_ids"] = types
+    return {name: arrays[name] for name in inputs}
+
+
+def _read(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise ArtifactError(f"{path} is missing or not a file")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ArtifactError(f"{path} has more than {_MAX_BYTES:,} bytes")
+    try:
+        return Tokenizer.from_file(str(path))
+    except BaseException as error:
+        # A panic in Rust arrives as PanicException, which is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ArtifactError(f"{path} is not a tokenizer: {str(error)[:200]}") from None
+
+
+def _check(text: object, position: int) -> None:
+    parts = text if isinstance(text, tuple) else (text,)
+    if len(parts) > 2 or not parts or not all(isinstance(part, str) for part in parts):
+        raise DataError(f"text {position} is neither a string nor a pair of strings")
+    for part in parts:
+        try:
+            part.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"text {position} holds a lone surrogate, which is not Unicode text") from None
