@@ -1,0 +1,40 @@
+"""The fusion gate: were all layers fused? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ackd_deploy.check.gates import GateResult
+
+__all__ = ["expected_fusion", "fusion_gate"]
+
+# Families whose position ids are computed from the input: the optimiser leaves their embeddings alone.
+_PLAIN_EMBEDDINGS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
+_GELUS = ("BiasGelu", "Gelu", "FastGelu")
+
+
+def expected_fusion(model_type: str, layers: int) -> dict[str, int]:
+    """Return the fused nodes that a model of this family must have, by kind; Gelu stands for all its forms."""
+    plain = model_type in _PLAIN_EMBEDDINGS
+    return {
+        "Attention": layers,
+        # Two LayerNorms a layer follow a residual sum.
+        "SkipLayerNormalization": 2 * layers,
+        "Gelu": layers,
+        "EmbedLayerNormalization": 0 if plain else 1,
+    }
+
+
+def fusion_gate(
+    variant: str, counts: Mapping[str, int], expected: Mapping[str, int], *, required: bool = True
+) -> GateResult:
+    """Compare the fused nodes with what is expected; the figure is the share of expected nodes that are there."""
+    found = {**counts, "Gelu": sum(counts.get(name, 0) for name in _GELUS)}
+    missing = {kind: (found.get(kind, 0), wanted) for kind, wanted in expected.items() if found.get(kind, 0) < wanted}
+    total = sum(expected.values())
+    present = sum(min(found.get(kind, 0), wanted) for kind, wanted in expected.items())
+    share = present / total if total else 1.0
+    detail = ", ".join(f"{kind} {have} of {wanted}" for kind, (have, wanted) in missing.items())
+    if not required:
+        return GateResult("fusion", variant, "info", share, None, total, None, detail)
+    return GateResult("fusion", variant, "fail" if missing else "pass", share, 1.0, total, None, detail)
