@@ -65,6 +65,8 @@ def sample_weights(
     if not spread > 0.0:
         raise ValueError(f"spread must be above 0, not {spread}")
     with torch.no_grad():
+        if mode == "uniform":
+            return contrast.has_negative.to(contrast.loss.dtype).expand(contrast.loss.shape)
         score = _score(mode, contrast, predicted, spread, gamma)
         weights = bounded_mean_one(score, contrast.has_negative, min_weight, max_weight)
         if mode == "shuffled":
@@ -84,9 +86,9 @@ def _score(mode: str, contrast: Contrast, predicted: Tensor | None, spread: floa
         return -contrast.margin / spread
     if mode == "exponential":
         return contrast.loss.detach() / spread
-    if mode == "focal":
+    if gamma > 0.0:  # focal
         # log(1 − p) from l, not from p: 1 − exp(−l) loses its digits where l is small.
-        return gamma * torch.log(-torch.expm1(-contrast.loss.detach())) if gamma > 0.0 else contrast.loss * 0.0
+        return gamma * torch.log(-torch.expm1(-contrast.loss.detach()))
     return torch.zeros_like(contrast.loss)
 
 

@@ -38,8 +38,8 @@ def rkd_distance(student: Tensor, teacher: Tensor) -> Tensor:
         return student.sum() * 0.0
     ours = _relative_distances(student)
     theirs = _relative_distances(teacher.detach().to(student.dtype))
-    apart = ~torch.eye(count, dtype=torch.bool, device=student.device)
-    return functional.smooth_l1_loss(ours[apart], theirs[apart])
+    # The pairs i = j add nothing to the sum, and only have to be left out of the count.
+    return functional.smooth_l1_loss(ours, theirs, reduction="sum") / (count * (count - 1))
 
 
 def rkd_angle(student: Tensor, teacher: Tensor) -> Tensor:
@@ -66,7 +66,8 @@ def rkd_angle(student: Tensor, teacher: Tensor) -> Tensor:
     theirs = _angles(teacher.detach().to(student.dtype))
     same = torch.eye(count, dtype=torch.bool, device=student.device)
     distinct = ~(same[:, :, None] | same[:, None, :] | same[None, :, :])
-    return functional.smooth_l1_loss(ours[distinct], theirs[distinct])
+    differences = torch.where(distinct, functional.smooth_l1_loss(ours, theirs, reduction="none"), 0.0)
+    return differences.sum() / (count * (count - 1) * (count - 2))
 
 
 def rkd(student: Tensor, teacher: Tensor, distance_weight: float = 1.0, angle_weight: float = 2.0) -> Tensor:
@@ -76,7 +77,7 @@ def rkd(student: Tensor, teacher: Tensor, distance_weight: float = 1.0, angle_we
 
 def _relative_distances(features: Tensor) -> Tensor:
     # Differences and not the Gram matrix: its cancellation loses the small distances in float32.
-    distances = torch.linalg.vector_norm(features.unsqueeze(0) - features.unsqueeze(1), dim=-1)
+    distances: Tensor = torch.linalg.vector_norm(features.unsqueeze(0) - features.unsqueeze(1), dim=-1)
     positive = distances > 0
     mean = distances.sum() / positive.sum().clamp(min=1)
     return distances / torch.where(mean > 0, mean, 1.0)

@@ -64,49 +64,51 @@ class HardSample(NamedTuple):
 
 
 class HardestSamples:
-    """The running mean of each training row's SAR weight: 12 bytes a row.
+    """The running mean of each training row's SAR weight: 12 bytes a row, on the device of the training.
 
     Two of them, from two processes or two parts of a run, add up by :meth:`merge`.
     """
 
-    def __init__(self, rows: int) -> None:
-        self._total = torch.zeros(rows, dtype=torch.float64)
-        self._times = torch.zeros(rows, dtype=torch.int32)
+    def __init__(self, rows: int, device: torch.device | str = "cpu") -> None:
+        self._total = torch.zeros(rows, dtype=torch.float64, device=device)
+        self._times = torch.zeros(rows, dtype=torch.int32, device=device)
 
     def update(self, rows: Tensor, weights: Tensor, has_negative: Tensor) -> None:
-        """Count one batch.
+        """Count one batch, without waiting for the device.
 
         Args:
             rows: [B] global row ids.
             weights: [B] or [M, B]; layers are averaged.
             has_negative: [B] bool; the others were not weighed.
         """
-        weighed = has_negative.cpu()
-        index = rows.detach().cpu().long()[weighed]
-        values = weights.detach().reshape(-1, weights.shape[-1]).mean(0).cpu().double()[weighed]
-        self._total.index_add_(0, index, values)
-        self._times.index_add_(0, index, torch.ones_like(index, dtype=torch.int32))
+        device = self._total.device
+        index = rows.detach().to(device, torch.int64)
+        weighed = has_negative.to(device)
+        values = weights.detach().to(device).double().reshape(-1, weights.shape[-1]).mean(0)
+        self._total.index_add_(0, index, torch.where(weighed, values, 0.0))
+        self._times.index_add_(0, index, weighed.to(torch.int32))
 
     def merge(self, other: HardestSamples) -> None:
         """Add what another has counted over the same rows."""
         if other._total.shape != self._total.shape:
             raise ValueError(f"{other._total.numel()} rows cannot be merged into {self._total.numel()}")
-        self._total += other._total
-        self._times += other._times
+        self._total += other._total.to(self._total.device)
+        self._times += other._times.to(self._times.device)
 
     def hardest(self, count: int) -> list[HardSample]:
         """The ``count`` rows with the largest mean weight, hardest first; equal ones by row."""
-        seen = torch.nonzero(self._times > 0).squeeze(1)
-        means = self._total[seen] / self._times[seen]
+        total, times = self._total.cpu(), self._times.cpu()
+        seen = torch.nonzero(times > 0).squeeze(1)
+        means = total[seen] / times[seen]
         order = torch.argsort(means, descending=True, stable=True)[:count]
         return [
-            HardSample(int(row), float(mean), int(self._times[row]))
+            HardSample(int(row), float(mean), int(times[row]))
             for row, mean in zip(seen[order].tolist(), means[order].tolist(), strict=True)
         ]
 
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors for a checkpoint: ``total`` [N] float64 and ``times`` [N] int32."""
-        return {"total": self._total.clone(), "times": self._times.clone()}
+        return {"total": self._total.cpu().clone(), "times": self._times.cpu().clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take up a checkpoint's state.
@@ -116,5 +118,5 @@ class HardestSamples:
         """
         if any(state[name].shape != self._total.shape for name in ("total", "times")):
             raise ValueError(f"the state is not one of {self._total.numel()} rows")
-        self._total = state["total"].to("cpu", torch.float64, copy=True)
-        self._times = state["times"].to("cpu", torch.int32, copy=True)
+        self._total.copy_(state["total"])
+        self._times.copy_(state["times"])
