@@ -1,0 +1,50 @@
+"""Deterministic parts of a data set: subsets, slices held out of training, rows that two sets share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ackd_deploy.data.rows import Rows
+
+__all__ = ["calibration_slice", "draw", "shared_rows", "subset"]
+
+Indices = npt.NDArray[np.int64]
+
+# One stream of random numbers for each purpose: a calibration slice must not be the subset's first rows.
+_STREAMS = {"subset": 1, "calibration": 2}
+
+
+def draw(size: int, count: int, *, seed: int, purpose: str) -> Indices:
+    """Return ``count`` of ``size`` row numbers (all, where there are fewer), ascending.
+
+    A larger count holds every smaller one of the same seed and purpose: learning curves are nested.
+    """
+    order = np.random.default_rng([seed, _STREAMS[purpose]]).permutation(size)
+    return np.sort(order[:count])
+
+
+def subset(rows: Rows, count: int | None, *, seed: int) -> Rows:
+    """Return ``count`` rows drawn by the seed, in their old order; the same object where none need go."""
+    if count is None or count >= len(rows):
+        return rows
+    return rows.take(draw(len(rows), count, seed=seed, purpose="subset"))
+
+
+def calibration_slice(rows: Rows, count: int, *, seed: int) -> Indices:
+    """Return the row numbers of a slice of the training rows, for calibration of int8 and of the temperature."""
+    return draw(len(rows), count, seed=seed, purpose="calibration")
+
+
+def shared_rows(train: Rows, validation: Rows) -> Indices:
+    """Return the validation row numbers whose text (and pair) stands in ``train`` too, case and blanks aside."""
+    seen = set(_normalised(train))
+    return np.array([i for i, text in enumerate(_normalised(validation)) if text in seen], dtype=np.int64)
+
+
+def _normalised(rows: Rows) -> list[str]:
+    pairs = rows.pairs if rows.pairs is not None else [""] * len(rows)
+    return [
+        " ".join(text.casefold().split()) + "\0" + " ".join(pair.casefold().split())
+        for text, pair in zip(rows.texts, pairs, strict=True)
+    ]

@@ -1,0 +1,125 @@
+"""The tokenizer of a model folder, as far as tokenising a data set needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from ackd_deploy.errors import DataError
+
+__all__ = ["TokenizerFile"]
+
+
+class TokenizerFile:
+    """tokenizer.json with what the files beside it say about padding and token types.
+
+    Raises:
+        DataError: the folder holds no tokenizer.json, or one that cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "tokenizer.json"
+        if not self.path.is_file():
+            raise DataError(
+                f"{folder} holds no tokenizer.json",
+                hint="save it with a fast tokenizer: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
+            )
+        try:
+            self._content = self.path.read_text(encoding="utf-8")
+            self._tokenizer = Tokenizer.from_str(self._content)
+        except Exception as error:  # the tokenizers package raises bare Exception
+            raise DataError(f"{self.path} cannot be read as a tokenizer: {error}") from error
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides the encoded arrays, in hexadecimal."""
+        facts = json.dumps([self._content, self.pad_id, self.has_token_types])
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    @cached_property
+    def pad_id(self) -> int:
+        """The id of the padding token.
+
+        Raises:
+            DataError: the tokenizer names none.
+        """
+        own = self._tokenizer.padding
+        if own is not None:
+            return int(own["pad_id"])
+        names = [self._json(name).get("pad_token") for name in ("tokenizer_config.json", "special_tokens_map.json")]
+        for name in (*names, "[PAD]", "<pad>"):
+            token = name.get("content") if isinstance(name, dict) else name
+            found = self._tokenizer.token_to_id(token) if isinstance(token, str) else None
+            if found is not None:
+                return int(found)
+        configured = self._json("config.json").get("pad_token_id")
+        if isinstance(configured, int):
+            return configured
+        raise DataError(f"{self.folder}: the tokenizer has no padding token", hint="a BERT-type tokenizer is expected")
+
+    @cached_property
+    def has_token_types(self) -> bool:
+        """Whether the model tells a first text from a second by ``token_type_ids``.
+
+        The model's config decides: DistilBERT shares BERT's tokenizer and has no such input, RoBERTa's single
+        type says nothing. Without a config the tokenizer's own list of inputs does, and last its class.
+        """
+        config = self._json("config.json")
+        if "model_type" in config:
+            types = config.get("type_vocab_size", 0)
+            return isinstance(types, int) and types > 1
+        settings = self._json("tokenizer_config.json")
+        inputs = settings.get("model_input_names")
+        if isinstance(inputs, list):
+            return "token_type_ids" in inputs
+        kind = str(settings.get("tokenizer_class", "")).removesuffix("Fast").removesuffix("Tokenizer")
+        return kind in {"", "Bert", "Electra", "MobileBert", "Albert", "ConvBert", "Deberta", "DebertaV2"}
+
+    @cached_property
+    def _vocabulary(self) -> int | None:
+        size = self._json("config.json").get("vocab_size")
+        return size if isinstance(size, int) else None
+
+    def check_ids(self, ids: npt.NDArray[np.int32]) -> None:
+        """Refuse ids that the model has no embedding for.
+
+        Raises:
+            DataError: an id is not below the config's ``vocab_size``.
+        """
+        if self._vocabulary is not None and ids.size and int(ids.max()) >= self._vocabulary:
+            raise DataError(
+                f"{self.folder}: the tokenizer gives id {int(ids.max())}, the model has {self._vocabulary} embeddings",
+                hint="tokenizer and model do not belong together",
+            )
+
+    def load(self, max_length: int) -> Tokenizer:
+        """Return a tokenizer that truncates to ``max_length`` (the longer text of a pair first) and never pads.
+
+        Raises:
+            DataError: ``max_length`` leaves no room for text beside the special tokens.
+        """
+        special = self._tokenizer.num_special_tokens_to_add(True)
+        if max_length <= special:
+            raise DataError(f"data.max_length {max_length} leaves no room beside {special} special tokens")
+        tokenizer = Tokenizer.from_str(self._content)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)
+        return tokenizer
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        if not path.is_file():
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} is not valid JSON: {error}") from error
+        return content if isinstance(content, dict) else {}
