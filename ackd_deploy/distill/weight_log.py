@@ -27,11 +27,11 @@ def weight_statistics(weights: Tensor, loss: Tensor, has_negative: Tensor) -> di
         has_negative: [B] bool.
     """
     without = float((~has_negative).sum().item())
-    w = weights.detach().double()[..., has_negative].reshape(-1, int(has_negative.sum()))
-    losses = loss.detach().double()[..., has_negative].reshape(w.shape)
-    if w.shape[1] == 0:
+    if without == has_negative.numel():
         names = ("mean", "largest", "correlation", "effective", "effective_share")
         return {**dict.fromkeys(names), "without_negative": without}
+    w = torch.atleast_2d(weights.detach().double()[..., has_negative])
+    losses = torch.atleast_2d(loss.detach().double()[..., has_negative])
     effective = float((w.sum(1).square() / w.square().sum(1)).mean())
     return {
         "mean": float(w.mean()),
@@ -48,8 +48,8 @@ def _correlation(first: Tensor, second: Tensor) -> float | None:
     first = first - first.mean(1, keepdim=True)
     second = second - second.mean(1, keepdim=True)
     lengths = first.norm(dim=1) * second.norm(dim=1)
-    # A constant row leaves only rounding noise behind.
-    varied = (first.abs().amax(1) > 1e-9) & (second.abs().amax(1) > 1e-9)
+    # A constant row leaves only float32's rounding behind.
+    varied = (first.abs().amax(1) > 1e-6) & (second.abs().amax(1) > 1e-6)
     if not bool(varied.any()):
         return None
     return float(((first * second).sum(1)[varied] / lengths[varied]).mean())
