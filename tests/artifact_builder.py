@@ -31,7 +31,9 @@ def write_tokenizer(folder: Path) -> int:
     tokenizer = BertWordPieceTokenizer(lowercase=True)
     tokenizer.train_from_iterator(SENTENCES * 4, vocab_size=160, min_frequency=1, show_progress=False)
     tokenizer.save_model(str(folder))
-    reopened = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+    # Reopened: a tokenizer fresh from training has no [CLS] and [SEP] around its texts.
+    vocabulary = {token: index for index, token in enumerate((folder / "vocab.txt").read_text().splitlines())}
+    reopened = BertWordPieceTokenizer(vocabulary, lowercase=True)
     reopened.save(str(folder / "tokenizer.json"))
     return int(reopened.get_vocab_size())
 

@@ -86,6 +86,11 @@ def open_session(
             model if isinstance(model, bytes) else str(model), sess_options=options, providers=providers
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        if wanted != "CPUExecutionProvider" and _loads_on_cpu(onnxruntime, model):
+            raise ProviderUnavailable(
+                f"provider {provider!r} cannot run here: {first_line(error)}",
+                hint="'ackd-deploy doctor' shows which providers really load, and why not",
+            ) from error
         where = "the graph" if isinstance(model, bytes) else str(model)
         raise ArtifactError(f"ONNX Runtime cannot load {where}: {first_line(error)}") from error
     # The list of what is available and the absence of an exception prove nothing: a provider whose
@@ -115,6 +120,17 @@ def _check_available(onnxruntime: Any, wanted: str, provider: str) -> None:
         if wanted == "CUDAExecutionProvider":
             hint += "; for CUDA install ackd-deploy[gpu] in an environment without ackd-deploy[cpu]"
         raise ProviderUnavailable(f"provider {provider!r} is not in this build of ONNX Runtime", hint=hint)
+
+
+def _loads_on_cpu(onnxruntime: Any, model: Path | bytes) -> bool:
+    """Return whether the graph itself is sound, so that the fault is the provider's."""
+    try:
+        onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model), providers=["CPUExecutionProvider"]
+        )
+    except Exception:  # ONNX Runtime's exceptions share no base class but Exception
+        return False
+    return True
 
 
 def _preload(onnxruntime: Any) -> None:

@@ -7,6 +7,7 @@ touches the object afterwards; padding is numpy's.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.runtime.cpu import effective_cpus
 
 __all__ = ["Text", "TextTokenizer", "Tokens", "pad"]
 
@@ -56,6 +58,8 @@ class TextTokenizer:
     """
 
     def __init__(self, path: Path, max_length: int) -> None:
+        # Rust's thread pool counts the machine's processors, not those that the cgroup grants.
+        os.environ.setdefault("RAYON_NUM_THREADS", str(effective_cpus()))
         self._tokenizer = _read(path)
         self._special = self._tokenizer.num_special_tokens_to_add(False)
         self._special_of_pair = self._tokenizer.num_special_tokens_to_add(True)
@@ -137,8 +141,8 @@ def _read(path: Path) -> Tokenizer:
 
 
 def _check(text: object, position: int) -> None:
-    parts = text if isinstance(text, tuple) else (text,)
-    if len(parts) > 2 or not parts or not all(isinstance(part, str) for part in parts):
+    parts = text if isinstance(text, tuple) and len(text) == 2 else (text,)
+    if not all(isinstance(part, str) for part in parts):
         raise DataError(f"text {position} is neither a string nor a pair of strings")
     for part in parts:
         try:

@@ -1,0 +1,69 @@
+import pytest
+from pydantic import ValidationError
+
+from ackd_deploy.artifact import Golden, Manifest, VariantInfo
+
+FP32 = {"name": "fp32", "file": "model.onnx", "precision": "fp32"}
+PLAIN = {
+    "name": "n", "created": "2026-11-22", "problem_type": "single_label_classification", "labels": ["no", "yes"],
+    "max_length": 16, "inputs": ["input_ids", "attention_mask"], "chosen": "fp32", "variants": [FP32],
+}  # fmt: skip
+
+
+def test_defaults():
+    manifest = Manifest.model_validate(PLAIN)
+    assert manifest.temperature == 1.0
+    assert manifest.variant().name == "fp32"
+    assert manifest.fallback() == VariantInfo(**FP32)
+    assert Manifest.model_validate(manifest.model_dump(mode="json")) == manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ["a", "a"]}, "labels must differ"),
+        ({"labels": ["only"]}, "at least two labels"),
+        ({"labels": []}, "at least 1"),
+        ({"labels": [str(index) for index in range(10_001)]}, "at most 10000"),
+        ({"labels": ["a", "b\x1b[2J"]}, "pattern"),
+        ({"labels": ["a", "b\u202e"]}, "pattern"),
+        ({"chosen": "int8"}, "none of the variants"),
+        ({"variants": []}, "at least 1"),
+        ({"variants": [FP32, FP32]}, "differ"),
+        ({"variants": [FP32, {**FP32, "name": "other"}]}, "files must differ"),
+        ({"variants": [{**FP32, "file": "../model.onnx"}]}, "pattern"),
+        ({"variants": [{**FP32, "engine": "python"}]}, "onnxruntime"),
+        ({"inputs": ["attention_mask"]}, "input_ids"),
+        ({"inputs": ["input_ids", "pixel_values"]}, "token_type_ids"),
+        ({"max_length": 3}, "greater than or equal to 4"),
+        ({"max_length": "16"}, "valid integer"),
+        ({"temperature": 0}, "greater than 0"),
+        ({"temperature": float("nan")}, "finite"),
+        ({"schema_version": 2}, "1"),
+        ({"problem_type": "token_classification"}, "single_label"),
+        ({"surprise": 1}, "not permitted"),
+        ({"files": {"a": "xyz"}}, "pattern"),
+        ({"files": {"/etc/passwd": "0" * 64}}, "pattern"),
+        ({"golden": [{"text": "a", "label": "no", "scores": [1.0]}]}, "golden"),
+        ({"golden": [{"text": "a", "label": "maybe", "scores": [1.0, 0.0]}]}, "golden"),
+        ({"golden": [{"text": "a", "pair": "b", "label": "no", "scores": [1.0, 0.0]}]}, "pair"),
+    ],
+)
+def test_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        Manifest.model_validate({**PLAIN, **change})
+
+
+def test_regression_has_one_label_and_fallback_needs_no_feature():
+    gated = {**FP32, "cpu_features": ["vnni"]}
+    manifest = Manifest.model_validate(
+        {**PLAIN, "problem_type": "regression", "labels": ["score"], "variants": [gated]}
+    )
+    assert manifest.fallback() is None
+    with pytest.raises(KeyError):
+        manifest.variant("other")
+
+
+def test_golden_scores_are_finite():
+    with pytest.raises(ValidationError):
+        Golden(text="a", label="no", scores=[float("inf")])

@@ -1,0 +1,32 @@
+import onnx
+
+from ackd_deploy.runtime.packages import installed_versions, onnxruntime_wheels, wheel_problem
+from ackd_deploy.runtime.probe import probe_providers, tiny_graph
+
+
+def test_tiny_graph_is_valid_onnx():
+    model = onnx.load_model_from_string(tiny_graph())
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ["Add"]
+
+
+def test_cpu_provider_loads():
+    probes = {probe.provider: probe for probe in probe_providers()}
+    assert probes["CPUExecutionProvider"].loads
+    assert probes["CPUExecutionProvider"].detail == "a session ran on it"
+    assert "AzureExecutionProvider" not in probes
+
+
+def test_one_wheel_is_fine_none_and_two_are_not():
+    assert wheel_problem({"onnxruntime": "1.32.0"}) is None
+    assert "ackd-deploy[cpu]" in wheel_problem({})
+    both = wheel_problem({"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
+    assert "onnxruntime 1.32.0 and onnxruntime-gpu 1.31.1" in both
+    assert "overwritten" in both
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in both
+
+
+def test_versions_come_from_metadata():
+    versions = installed_versions()
+    assert versions["numpy"]
+    assert len(onnxruntime_wheels()) == 1
