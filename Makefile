@@ -18,13 +18,13 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 
-# The stamps hold the checksum of what was installed, so that a changed constraints file installs again.
+# --no-compile: of 2 GB of packages a run imports a small part, which Python compiles on first use.
 $(VENV)/.installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP) install --progress-bar on -c $(CONSTRAINTS) -e '.[cpu]'
+	$(PIP) install --no-compile --progress-bar on -c $(CONSTRAINTS) -e '.[cpu]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed pyproject.toml $(CONSTRAINTS)
-	$(PIP) install --progress-bar on -c $(CONSTRAINTS) -r constraints/test.in
+	$(PIP) install --no-compile --progress-bar on -c $(CONSTRAINTS) -r constraints/test.in
 	@touch $@
 
 install: $(VENV)/.installed  ## make .venv and install the pinned packages (CPU)
