@@ -1,0 +1,147 @@
+"""Several models side by side: of several runs, or several methods of one run, on the same validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ackd_deploy.errors import ArtifactError, DataError, UsageError
+from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.report.paired import Difference, paired_difference
+from ackd_deploy.report.saved import Predictions, finite, metric_interval, read_predictions
+from ackd_deploy.report.summary import MISSING, number, percent
+from ackd_deploy.run import Run
+
+__all__ = ["Compared", "compare_runs", "compared_json", "comparison_table"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One model beside the first one."""
+
+    name: str
+    metric: str
+    value: float
+    interval: tuple[float, float]
+    rows: int
+    seed: int
+    size_mb: float | None
+    difference: Difference | None
+
+
+def compare_runs(references: Sequence[str]) -> list[Compared]:
+    """Compare models by their saved predictions; the first is what the others are measured against.
+
+    Args:
+        references: each ``RUN`` (the recipe's own method) or ``RUN:MODEL``, where MODEL is teacher or a method.
+
+    Raises:
+        UsageError: fewer than two, no such run, or a model that the run has not trained.
+        DataError: the models did not answer the same rows, or not the same kind of task.
+        ArtifactError: saved predictions are damaged.
+    """
+    if len(references) < 2:
+        raise UsageError(
+            "two or more models are needed to compare", hint="ackd-deploy compare runs/A runs/B, or runs/A:kd runs/A"
+        )
+    opened = [_open(reference) for reference in references]
+    first_run, _, first = opened[0]
+    problem_type = first_run.recipe.data.problem_type
+    compared = []
+    for position, (reference, (run, model, saved)) in enumerate(zip(references, opened, strict=True)):
+        if run.recipe.data.problem_type != problem_type:
+            raise DataError(
+                f"{reference} is a {run.recipe.data.problem_type} run, {references[0]} a {problem_type} run"
+            )
+        try:
+            difference = paired_difference(problem_type, first, saved) if position else None
+        except DataError as error:
+            raise DataError(f"{references[0]} and {reference}: {error.message}", hint=error.hint) from error
+        size = finite(run.facts("teacher" if model == "teacher" else f"student-{model}").get("size_bytes"))
+        metric = primary(problem_type)
+        compared.append(
+            Compared(
+                name=f"{run.recipe.name}:{model}",
+                metric=metric,
+                value=metrics(problem_type, saved.logits, saved.labels)[metric],
+                interval=metric_interval(problem_type, saved),
+                rows=len(saved.labels),
+                seed=run.recipe.seed,
+                size_mb=None if size is None else size / 1e6,
+                difference=difference,
+            )
+        )
+    return compared
+
+
+def _open(reference: str) -> tuple[Run, str, Predictions]:
+    folder, colon, model = reference.rpartition(":")
+    # A folder may itself hold a colon; what exists on disk wins.
+    if not colon or Path(reference).is_dir():
+        folder, model = reference, ""
+    run = Run.load(Path(folder))
+    model = model or run.recipe.distill.method
+    trained = [stage.removeprefix("student-") for stage in run.stages() if stage.startswith(("teacher", "student-"))]
+    if model not in trained:
+        raise UsageError(
+            f"{folder} has no finished model {model!r}",
+            hint=f"it has {', '.join(trained)}" if trained else "ackd-deploy distill goes on with it",
+        )
+    try:
+        return run, model, read_predictions(run.path("predictions", f"{model}.safetensors"))
+    except ArtifactError as error:
+        raise ArtifactError(error.message, hint="start that run over with --fresh") from error
+
+
+def comparison_table(compared: Sequence[Compared]) -> Table:
+    """Return the comparison for a terminal."""
+    metric = compared[0].metric.replace("_", " ")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=f"{metric} in % on the same {compared[0].rows:,} rows; differences to the first in points, paired 95 % "
+        "bootstrap; p: McNemar's exact test. One seed each: the spread between seeds is not in these intervals.",
+        caption_justify="left",
+    )
+    table.add_column("model", overflow="fold", ratio=1, min_width=10)
+    table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column("MB", justify="right", no_wrap=True)
+    table.add_column("diff.", justify="right", no_wrap=True)
+    table.add_column("95 %", justify="left", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("verdict", justify="left", overflow="fold")
+    for one in compared:
+        d = one.difference
+        table.add_row(
+            Text(one.name),
+            percent(one.value),
+            number(one.size_mb),
+            MISSING if d is None else points(d.difference),
+            MISSING if d is None else f"{points(d.interval[0])} … {points(d.interval[1])}",
+            MISSING if d is None or d.p_value is None else f"{d.p_value:.3f}",
+            "reference" if d is None else d.verdict,
+        )
+    return table
+
+
+def points(share: float) -> str:
+    """Show a difference of shares in points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def compared_json(compared: Sequence[Compared]) -> dict[str, Any]:
+    """Return the comparison as plain JSON data."""
+    models = []
+    for one in compared:
+        entry = asdict(one)
+        if one.difference is not None:
+            entry["difference"]["verdict"] = one.difference.verdict
+        models.append(entry)
+    return {"reference": compared[0].name, "metric": compared[0].metric, "models": models}

@@ -1,0 +1,117 @@
+"""The report as one HTML file: plots inside it, nothing fetched from anywhere, all data escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ackd_deploy.files import write_text
+from ackd_deploy.report.curves import Plot, training_plots
+from ackd_deploy.report.quality import calibration, label_slices, reliability
+from ackd_deploy.report.saved import Predictions, finite, read_metrics
+from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, number, percent, summary_rows
+from ackd_deploy.report.view import hardest_sentences, label_names, model_predictions, page_facts, verdict
+from ackd_deploy.run import Run
+
+__all__ = ["render_report", "write_report"]
+
+_PLOTTED_MODELS = 6
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report/index.html`` in the run's folder, whole or not at all, and return its path."""
+    page = run.path("report", "index.html")
+    write_text(page, render_report(run))
+    return page
+
+
+def render_report(run: Run) -> str:
+    """Return the page for as much of the run as is done."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    rows, predictions = summary_rows(run), model_predictions(run)
+    # In the order of the table, so that a model has one colour in every plot.
+    recorded = {r.key if r.role == "teacher" else f"student-{r.key}": r.name for r in rows if r.role != "variant"}
+    export = run.facts("export")
+    environment = Environment(
+        loader=PackageLoader("ackd_deploy.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, number=number, figure=figure)
+    return environment.get_template("report.html.j2").render(
+        facts=page_facts(run),
+        verdict=verdict(run, rows, predictions),
+        rows=rows,
+        metric=rows[0].metric.replace("_", " ") if rows else "accuracy",
+        overview=_overview(rows),
+        curves=training_plots(read_metrics(run.path("metrics.jsonl")), recorded),
+        method=run.recipe.distill.method,
+        sar=_sar(run),
+        hardest=hardest_sentences(run),
+        gates=export.get("gates") or [],
+        slices=export.get("slices") or [],
+        missing=MISSING,
+        **_quality(run, predictions),
+    )
+
+
+def figure(value: Any) -> str:
+    """Show any recorded figure with four significant digits; the dash where there is none."""
+    plain = finite(value)
+    if plain is None:
+        return MISSING
+    return f"{plain:,.0f}" if plain == int(plain) and abs(plain) < 1e9 else f"{plain:.4g}"
+
+
+def _overview(rows: list[Row]) -> list[Plot]:
+    from ackd_deploy.report.plots import Point, scatter_svg
+
+    plots = []
+    series = {row.key: index for index, row in enumerate(rows)}
+    for title, x_label, attribute in (
+        ("Quality over size", "MB on disk", "size_mb"),
+        ("Quality over latency", "time of the teacher in PyTorch = 1", "latency_ratio"),
+    ):
+        points = [
+            Point(
+                row.name,
+                x,
+                100 * row.value,
+                None if row.interval is None else (100 * row.interval[0], 100 * row.interval[1]),
+                series[row.key],
+            )
+            for row in rows
+            if row.value is not None and (x := getattr(row, attribute)) and x > 0
+        ]
+        if len(points) > 1:
+            y_label = f"{rows[0].metric.replace('_', ' ')}, %"
+            svg = scatter_svg(points, title=title, x_label=x_label, y_label=y_label, prefix=attribute.replace("_", ""))
+            plots.append(Plot(title, "bars: 95 % interval; points of equal place are drawn side by side", svg))
+    return plots
+
+
+def _sar(run: Run) -> dict[str, Any]:
+    """Figures about the weights, as recorded at the end of the training; only numbers are shown."""
+    recorded = run.facts(f"student-{run.recipe.distill.method}").get("sar") or {}
+    return {str(k).replace("_", " "): v for k, v in recorded.items() if finite(v) is not None}
+
+
+def _quality(run: Run, predictions: dict[str, Predictions]) -> dict[str, Any]:
+    """Calibration and labels apart; for the other kinds of task these are not defined in the same way."""
+    empty: dict[str, Any] = {"calibration": [], "reliability": None, "labels": [], "label_models": []}
+    if run.recipe.data.problem_type != "single_label_classification" or not predictions:
+        return empty
+    from ackd_deploy.report.plots import reliability_svg
+
+    named = {METHOD_NAMES.get(key, key): saved for key, saved in predictions.items()}
+    drawn = {name: reliability(saved) for name, saved in list(named.items())[:_PLOTTED_MODELS]}
+    svg = reliability_svg(drawn, title="Reliability", prefix="reliability")
+    return {
+        "calibration": calibration(named, "teacher"),
+        "reliability": Plot("Reliability", "the dashed diagonal is perfect; bins of 10 rows or more", svg),
+        "labels": label_slices(named, label_names(run)),
+        "label_models": list(named),
+    }

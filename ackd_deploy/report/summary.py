@@ -1,0 +1,208 @@
+"""The one table of a run: teacher, students, exported variants. A figure that nobody measured is a dash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ackd_deploy.check.stats import wilson_interval
+from ackd_deploy.errors import ArtifactError
+from ackd_deploy.metrics import primary
+from ackd_deploy.report.saved import finite, metric_interval, read_predictions
+from ackd_deploy.run import Run
+
+__all__ = ["METHOD_NAMES", "Row", "summary_json", "summary_rows", "summary_table"]
+
+Role = Literal["teacher", "baseline", "student", "variant"]
+
+METHOD_NAMES = {
+    "finetune": "student, not distilled",
+    "kd": "student, KD",
+    "pkd": "student, PKD",
+    "rkd": "student, RKD",
+    "codir": "student, CoDIR",
+    "cdl": "student, KD + CDL",
+    "ackd": "student, ACKD",
+}
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a run, measured on the validation rows.
+
+    Attributes:
+        role: what the model is in this run.
+        key: teacher, the method, or the variant's name.
+        name: the same for people.
+        metric: which figure ``value`` is, such as accuracy.
+        value: a share (0.87 is 87 %); None where it was not measured, as all that follow.
+        interval: 95 % interval of ``value``.
+        rows: validation rows behind it.
+        size_mb: weights or graph on disk, in 10^6 bytes.
+        latency_ratio: time for the recipe's workload over that of the teacher in PyTorch; below 1 is faster.
+        verdict: of the gates, for exported variants.
+        reasons: why a variant was refused, or what its gates could not decide.
+        chosen: whether this is the variant that the artefact serves.
+    """
+
+    role: Role
+    key: str
+    name: str
+    metric: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    rows: int | None = None
+    size_mb: float | None = None
+    latency_ratio: float | None = None
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
+    chosen: bool = False
+    parameters: int | None = None
+
+
+def summary_rows(run: Run) -> list[Row]:
+    """Return the rows of a run, for as much of it as is done."""
+    rows = []
+    if run.is_done("teacher"):
+        rows.append(_model_row(run, "teacher", "teacher", "teacher"))
+    main = run.recipe.distill.method
+    others = [method for method in METHOD_NAMES if run.is_done(f"student-{method}")]
+    # The names are in the table's order: the control that every table must have first, the run's own method last.
+    rows += [_model_row(run, "baseline", method, f"student-{method}") for method in others if method != main]
+    if main in others:
+        rows.append(_model_row(run, "student", main, f"student-{main}"))
+    return rows + _variant_rows(run)
+
+
+def _model_row(run: Run, role: Role, key: str, stage: str) -> Row:
+    facts = run.facts(stage)
+    problem_type = run.recipe.data.problem_type
+    metric = primary(problem_type)
+    value, size = finite((facts.get("metrics") or {}).get(metric)), finite(facts.get("size_bytes"))
+    count = facts.get("validation_rows")
+    interval = None
+    if value is not None and count and metric == "accuracy":
+        interval = wilson_interval(round(value * count), count)
+    elif value is not None:
+        # Other metrics are no proportions: their interval needs the rows. Without them the figure stands alone.
+        with suppress(ArtifactError):
+            interval = metric_interval(problem_type, read_predictions(run.path("predictions", f"{key}.safetensors")))
+    return Row(
+        role=role,
+        key=key,
+        name=METHOD_NAMES.get(key, key),
+        metric=metric,
+        value=value,
+        interval=interval,
+        rows=count,
+        size_mb=None if size is None else size / 1e6,
+        latency_ratio=_torch_ratio(run, key),
+        parameters=facts.get("parameters"),
+    )
+
+
+def _torch_ratio(run: Run, key: str) -> float | None:
+    """Latency ratio of a PyTorch model, where the export measured it; the teacher is the measure itself."""
+    measured = run.facts("export").get("latency") or {}
+    if key == "teacher" and run.facts("export"):
+        return 1.0
+    return finite((measured.get("ratios") or {}).get(key)) if isinstance(measured, dict) else None
+
+
+def _variant_rows(run: Run) -> list[Row]:
+    facts = run.facts("export")
+    metric = primary(run.recipe.data.problem_type)
+    rows = []
+    for entry in facts.get("variants") or facts.get("rows") or facts.get("table") or []:
+        key = str(entry.get("name", MISSING))
+        value, count = finite(entry.get("accuracy")), entry.get("n")
+        interval = _pair(entry.get("interval"))
+        if interval is None and value is not None and count and metric == "accuracy":
+            interval = wilson_interval(round(value * count), count)
+        rows.append(
+            Row(
+                role="variant",
+                key=key,
+                name=f"exported {key.replace('_', ' ')}",
+                metric=metric,
+                value=value,
+                interval=interval,
+                rows=count,
+                size_mb=finite(entry.get("size_mb")),
+                latency_ratio=finite(entry.get("latency_ratio")),
+                verdict=entry.get("verdict"),
+                reasons=tuple(str(reason) for reason in entry.get("reasons") or ()),
+                chosen=key == facts.get("chosen"),
+            )
+        )
+    return sorted(rows, key=lambda row: not row.key.startswith("fp32"))
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    low, high = finite(value[0]), finite(value[1])
+    return None if low is None or high is None else (low, high)
+
+
+def percent(value: float | None) -> str:
+    """Show a share as points: 0.8712 is 87.1."""
+    return MISSING if value is None else f"{100 * value:.1f}"
+
+
+def number(value: float | None, digits: int = 1, unit: str = "") -> str:
+    """Show a figure, or the dash."""
+    return MISSING if value is None else f"{value:.{digits}f}{unit}"
+
+
+def summary_table(rows: Sequence[Row]) -> Table:
+    """Return the table for a terminal; the first column wraps so that 60 columns suffice."""
+    metric = (rows[0].metric if rows else "accuracy").replace("_", " ")
+    counts = sorted({row.rows for row in rows if row.rows})
+    measured = f"on {' / '.join(f'{n:,}' for n in counts)} validation rows" if counts else "on the validation rows"
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=f"{metric} in % {measured}, with its 95 % interval; latency as a share of the teacher's in PyTorch",
+        caption_justify="left",
+    )
+    table.add_column("model", overflow="fold", min_width=12)
+    table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column("95 %", justify="left", no_wrap=True)
+    table.add_column("MB", justify="right", no_wrap=True)
+    table.add_column("latency", justify="right", no_wrap=True)
+    table.add_column("gates", justify="left", overflow="fold", min_width=9)
+    colours = {"pass": "green", "fail": "red", "undecided": "yellow"}
+    for row in rows:
+        name = Text(row.name, style="bold" if row.chosen else "")
+        interval = MISSING if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
+        verdict = (row.verdict or MISSING) + (", served" if row.chosen else "")
+        table.add_row(
+            name,
+            percent(row.value),
+            Text(interval, style="dim"),
+            number(row.size_mb),
+            number(row.latency_ratio, 2),
+            Text(verdict, style=colours.get(row.verdict or "", "")),
+        )
+    return table
+
+
+def summary_json(run: Run) -> dict[str, Any]:
+    """Return the same as plain JSON data."""
+    rows = summary_rows(run)
+    return {
+        "run": str(run.folder),
+        "name": run.recipe.name,
+        "stages": run.stages(),
+        "chosen": next((row.key for row in rows if row.chosen), None),
+        "rows": [asdict(row) for row in rows],
+    }

@@ -1,0 +1,184 @@
+"""What the page says, gathered from the run's folder as plain data; the template only lays it out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ackd_deploy import __version__
+from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.recipe import dump_recipe
+from ackd_deploy.report.compare import points
+from ackd_deploy.report.paired import paired_difference
+from ackd_deploy.report.saved import Predictions, finite, read_predictions
+from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
+from ackd_deploy.run import Run
+
+__all__ = ["Verdict", "hardest_sentences", "label_names", "model_predictions", "page_facts", "verdict"]
+
+_MAX_TEXT = 600
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The page's first words: ``state`` is pass, fail or open; then one sentence each."""
+
+    state: str
+    headline: str
+    sentences: tuple[str, ...]
+
+
+def model_predictions(run: Run) -> dict[str, Predictions]:
+    """Predictions by model, in the order of the table, for all that are done and whole."""
+    found = {}
+    for key in [row.key for row in summary_rows(run) if row.role != "variant"]:
+        try:
+            found[key] = read_predictions(run.path("predictions", f"{key}.safetensors"))
+        except ArtifactError:
+            # A page about what is there must not fail over what is not; the table shows a dash for its interval.
+            continue
+    return found
+
+
+def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> Verdict:
+    """Say in words how the run ended."""
+    by_key = {row.key: row for row in rows if row.role != "variant"}
+    teacher, student = by_key.get("teacher"), by_key.get(run.recipe.distill.method)
+    chosen = next((row for row in rows if row.chosen), None)
+    variants = [row for row in rows if row.role == "variant"]
+    said = []
+    if chosen and run.is_done("export"):
+        state, headline = "pass", f"Passed: {chosen.key} is what the artefact serves"
+        said += [_chosen_sentence(chosen, teacher)]
+    elif variants:
+        state, headline = "fail", "Refused: no variant passed the gates, and no artefact was written"
+        said += [f"{row.key}: {'; '.join(row.reasons)}." for row in variants if row.reasons]
+    elif student:
+        state, headline = "open", "Distilled, not exported yet"
+    else:
+        state, headline = "open", "Not finished yet"
+    said += _comparisons(run, predictions)
+    return Verdict(state, headline, tuple(said))
+
+
+def _chosen_sentence(chosen: Row, teacher: Row | None) -> str:
+    parts = []
+    if chosen.value is not None:
+        beside = f" (the teacher: {percent(teacher.value)})" if teacher and teacher.value is not None else ""
+        parts.append(f"{percent(chosen.value)} % {chosen.metric.replace('_', ' ')}{beside}")
+    if chosen.size_mb is not None:
+        share = (
+            f", {100 * chosen.size_mb / teacher.size_mb:.0f} % of the teacher" if teacher and teacher.size_mb else ""
+        )
+        parts.append(f"{chosen.size_mb:.1f} MB{share}")
+    if chosen.latency_ratio:
+        parts.append(f"{1 / chosen.latency_ratio:.1f} times the speed of the teacher in PyTorch")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
+    """The run's method against each baseline and the teacher, with what the validation rows can tell."""
+    main = run.recipe.distill.method
+    said = []
+    others = [key for key in predictions if key not in (main, "teacher")] + ["teacher"] * ("teacher" in predictions)
+    for other in others if main in predictions else []:
+        try:
+            d = paired_difference(run.recipe.data.problem_type, predictions[other], predictions[main])
+        except DataError:
+            continue
+        test = "" if d.p_value is None else f", McNemar p = {d.p_value:.2g}"
+        said.append(
+            f"T{_spoken(main)[1:]} against {_spoken(other)}: {points(d.difference)} points "
+            f"(95 % interval {points(d.interval[0])} to {points(d.interval[1])}{test}) on {d.rows:,} rows: {d.verdict}."
+        )
+    return said
+
+
+def _spoken(key: str) -> str:
+    if key == "teacher":
+        return "the teacher"
+    if key == "finetune":
+        return "the student that was not distilled"
+    return f"the student by {METHOD_NAMES.get(key, key).removeprefix('student, ')}"
+
+
+def label_names(run: Run) -> list[str]:
+    """Label names by class id, from the saved model's own configuration."""
+    for folder in ("student", "teacher"):
+        try:
+            mapping = json.loads(run.path(folder, "config.json").read_text(encoding="utf-8"))["id2label"]
+            return [str(mapping[str(i)]) for i in range(len(mapping))]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return []
+
+
+def hardest_sentences(run: Run) -> list[dict[str, Any]]:
+    """The training sentences with the highest mean SAR weight; ``suspect`` marks the likely label errors.
+
+    Suspect: the teacher, though it was trained on the label, decides for another. A reason to look, and no proof.
+    """
+    found = []
+    for entry in run.facts(f"student-{run.recipe.distill.method}").get("hardest") or []:
+        text = str(entry.get("text", MISSING))
+        found.append(
+            {
+                "row": entry.get("row"),
+                "text": text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + " …",
+                "pair": entry.get("pair"),
+                "label": _label(entry.get("label")),
+                "weight": finite(entry.get("weight")),
+                "teacher_label": _label(entry.get("teacher_label")),
+                "teacher_share": finite(entry.get("teacher_share")),
+                "suspect": entry.get("likely_label_error") is True,
+            }
+        )
+    return found
+
+
+def _label(label: Any) -> str:
+    """One label's name, the names of a multi-label row, or a regression target."""
+    if isinstance(label, list):
+        return ", ".join(str(name) for name in label) or "none"
+    if isinstance(label, float):
+        return f"{label:.3g}"
+    return MISSING if label is None else str(label)
+
+
+def page_facts(run: Run) -> dict[str, Any]:
+    """Seed, versions, machine and recipe, as they were recorded."""
+    manifest = run.manifest
+    stages = []
+    for name, entry in manifest["stages"].items():
+        facts = entry.get("facts") or {}
+        stages.append(
+            {
+                "name": name,
+                "state": entry.get("state", MISSING),
+                "finished": str(entry.get("finished", MISSING)).replace("+00:00", " UTC").replace("T", " "),
+                "seconds": finite(facts.get("seconds")),
+                "device": facts.get("device", MISSING),
+                "precision": facts.get("precision", MISSING),
+                "threads": finite(facts.get("threads")),
+            }
+        )
+    return {
+        "name": run.recipe.name,
+        "description": run.recipe.description,
+        "created": str(manifest.get("created", "")),
+        "seed": run.recipe.seed,
+        "versions": manifest.get("versions") or {},
+        "machine": next((m for m in _machines(manifest)), {}),
+        "stages": stages,
+        "recipe": dump_recipe(run.recipe),
+        "written_by": f"ackd-deploy {__version__}",
+    }
+
+
+def _machines(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    candidates = [manifest.get("machine")]
+    for entry in reversed(list(manifest["stages"].values())):
+        facts = entry.get("facts") or {}
+        candidates += [facts.get("machine"), facts.get("cpu")]
+    return [m for m in candidates if isinstance(m, dict) and m]

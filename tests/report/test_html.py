@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ackd_deploy.errors import ArtifactError
+from ackd_deploy.files import write_json
+from ackd_deploy.recipe import parse_recipe
+from ackd_deploy.report import write_report
+from ackd_deploy.report.html import figure, render_report
+from ackd_deploy.run import Run
+
+from .conftest import RECIPE, export_facts, finish_model
+
+MakeRun = Callable[..., Run]
+HOSTILE = '</script><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>{{ 7*7 }}'
+VOID = {"meta", "br", "img", "input", "hr", "link"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; fails where tags do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_page_tells_the_run(make_run: MakeRun) -> None:
+    page = Page(render_report(make_run()))
+    for expected in (
+        "Passed: fp32 is what the artefact serves",
+        "88.0 % accuracy (the teacher: 90.0)",
+        "60.6 MB, 67 % of the teacher",
+        "2.2 times the speed of the teacher in PyTorch",
+        "The student by ACKD against the student that was not distilled: +3.0 points",
+        "student, not distilled",
+        "invariance 3 (bound 0)",
+        "undecided",
+        "Training loss",
+        "SAR: effective sample size",
+        "a triumph",
+        "label error?",
+        "calibration error",
+        "negative",
+        "seed 42",
+        "method: ackd",
+    ):
+        assert expected in page.text, expected
+
+
+def test_page_is_one_file_that_fetches_nothing(make_run: MakeRun) -> None:
+    html = render_report(make_run())
+    assert "://" not in html
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert (attributes.get("xlink:href") or "#").startswith("#")
+        assert "url(" not in (attributes.get("style") or "").replace("url(#", "")
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert any(tag == "meta" and a.get("name") == "viewport" for tag, a in page.tags)
+
+
+def test_hostile_data_stays_text(make_run: MakeRun, labels) -> None:
+    run = make_run()
+    finish_model(
+        run,
+        "student-ackd",
+        range(176),
+        labels,
+        hardest=[{"row": HOSTILE, "text": HOSTILE, "pair": HOSTILE, "label": HOSTILE, "weight": 2.0,
+                  "teacher_label": HOSTILE, "likely_label_error": True, "teacher_share": 1.0}],
+        sar={HOSTILE: 1.0},
+        device=HOSTILE,
+    )  # fmt: skip
+    write_json(run.path("student", "config.json"), {"id2label": {"0": HOSTILE, "1": "b"}})
+    facts = export_facts(slices=[{HOSTILE: HOSTILE}])
+    for entry in facts["gates"]:
+        entry |= {"gate": HOSTILE, "variant": HOSTILE, "detail": HOSTILE, "verdict": HOSTILE}
+    for entry in facts["variants"]:
+        entry |= {"name": HOSTILE, "verdict": HOSTILE, "reasons": [HOSTILE]}
+    run.finish("export", **facts)
+    for step in (1, 2):
+        run.log_metrics(stage=HOSTILE, step=step, **{HOSTILE: 1.0})
+    page = Page(render_report(run))
+    tags = {tag for tag, _ in page.tags}
+    assert not {"script", "img"} & tags
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert HOSTILE in page.text
+    assert "49" not in {word.strip() for word in page.words}
+
+
+def test_refused_run_says_so_first(make_run: MakeRun) -> None:
+    run = make_run(exported=False)
+    facts = export_facts(chosen=None)
+    facts["variants"] = facts["variants"][:1]
+    run.finish("export", **facts)
+    text = Page(render_report(run)).text
+    assert "Refused: no variant passed the gates" in text
+    assert "int8_dynamic: invariance 3 (bound 0)." in text
+
+
+def test_distilled_run_has_no_gates(make_run: MakeRun) -> None:
+    text = Page(render_report(make_run(exported=False))).text
+    assert "Distilled, not exported yet" in text
+    assert "Gates" not in text
+
+
+def test_run_with_nothing_done_has_a_page(tmp_path: Path) -> None:
+    run = Run.open(tmp_path / "empty", parse_recipe(RECIPE))
+    run.start("teacher")
+    text = Page(write_report(run).read_text()).text
+    assert "Not finished yet" in text
+    assert "No stage of this run has ended yet" in text
+    assert "running" in text
+
+
+@pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
+def test_other_tasks_have_a_page(make_run: MakeRun, problem_type: str, labels) -> None:
+    import numpy as np
+
+    from .conftest import save_predictions
+
+    run = make_run(recipe=RECIPE.replace("data: {", f"data: {{problem_type: {problem_type}, "), exported=False)
+    generator = np.random.default_rng(1)
+    for key in ("teacher", "finetune", "kd", "ackd"):
+        columns = 1 if problem_type == "regression" else 3
+        logits = generator.normal(size=(50, columns)).astype(np.float32)
+        truth = (generator.normal(size=50) if columns == 1 else generator.integers(0, 2, size=(50, 3))).astype("f4")
+        save_predictions(run, key, logits, truth)
+    for label in (["a", "b"], [], 1.5):
+        hard = {"row": 1, "text": "x", "label": label, "weight": 1.0, "teacher_label": label}
+        found = {"pearson": 0.5, "micro_f1": 0.5}
+        finish_model(run, "student-ackd", range(9), labels, metrics=found, hardest=[hard])
+        save_predictions(run, "ackd", logits, truth)
+        text = Page(render_report(run)).text
+        assert ("pearson" if problem_type == "regression" else "micro f1") in text
+        assert "Each label apart" not in text
+
+
+def test_lost_predictions_cost_the_interval_alone(make_run: MakeRun) -> None:
+    run = make_run()
+    run.path("predictions", "kd.safetensors").write_bytes(b"cut")
+    text = Page(render_report(run)).text
+    assert "student, KD" in text
+    assert "against the student by KD" not in text
+
+
+def test_an_older_page_survives_a_failure(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run()
+    page = write_report(run)
+    before = page.read_bytes()
+
+    def broken(run: Run) -> str:
+        raise ArtifactError("no")
+
+    monkeypatch.setattr("ackd_deploy.report.html.render_report", broken)
+    with pytest.raises(ArtifactError):
+        write_report(run)
+    assert page.read_bytes() == before
+    assert [file.name for file in page.parent.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (0, "0"),
+        (872, "872"),
+        (1996.0, "1,996"),
+        (2.1e-6, "2.1e-06"),
+        (0.12345, "0.1235"),
+    ],
+)
+def test_figures(value: object, shown: str) -> None:
+    assert figure(value) == shown
