@@ -1,0 +1,55 @@
+"""``ackd-deploy serve``: the artefact over HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ackd_deploy import console
+from ackd_deploy.cli.options import find_artifact, provider_option, runs_option
+
+
+@click.command()
+@click.argument("artifact", required=False, type=click.Path(file_okay=False, path_type=Path))
+@runs_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes, each with its own model."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads for inference in each worker; by default the cgroup's quota over the workers.",
+)
+@provider_option
+def command(
+    artifact: Path | None, runs: Path, host: str, port: int, workers: int, threads: int | None, provider: str
+) -> None:
+    """Serve ARTIFACT, or the newest exported run's, until Ctrl-C or SIGTERM.
+
+    Limits, a bearer token and the rest are environment variables: docs/serving.md lists them.
+    """
+    folder = find_artifact(artifact, runs)
+    # Late: BentoML and what it needs take most of a second.
+    from ackd_deploy.artifact import open_artifact
+    from ackd_deploy.runtime import effective_cpus
+    from ackd_deploy.serve_launch import Launch, artifact_variables, curl_line, service_settings
+
+    manifest = open_artifact(folder)
+    threads = threads or max(1, effective_cpus() // workers)
+    variables = artifact_variables(folder, provider, threads, workers)
+    settings = service_settings({**os.environ, **variables})
+    sample = manifest.golden[0] if manifest.golden else None
+    text = "a warm, funny and moving film"
+    example = (sample.text, sample.pair) if sample is not None and sample.pair is not None else text
+
+    def announce(url: str) -> None:
+        token = " -H 'authorization: Bearer …'" if settings.token else ""
+        console.print_result(f"ready: {manifest.name} ({manifest.chosen}) at {url}/ with {workers} × {threads} threads")
+        console.print_result(curl_line(url, example) + token)
+
+    console.log(f"serving {folder}; Ctrl-C stops")
+    Launch(host, port, variables, announce).run()

@@ -1,0 +1,75 @@
+"""The ASGI application: routes, and the life of the model beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ackd_service.body import BodyReader
+from ackd_service.classify import Classify
+from ackd_service.health import Health
+from ackd_service.http import Guard, json_response
+from ackd_service.info import Info
+from ackd_service.lifecycle import Lifecycle
+from ackd_service.metrics import Metrics
+from ackd_service.openapi import document
+from ackd_service.page import Page
+from ackd_service.settings import Settings
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings, artifact: Path) -> Starlette:
+    """Return the application; its lifespan loads the model and, at the end, drains the queue.
+
+    ``app.state.lifecycle`` is the worker's state.
+    """
+    metrics = Metrics()
+    lifecycle = Lifecycle(settings, artifact, metrics)
+    guard = Guard(settings, metrics)
+    reader = BodyReader(settings.max_body_bytes, settings.max_reading_bytes, settings.body_seconds)
+    classify, health = Classify(lifecycle, reader), Health(lifecycle)
+    openapi = document(with_token=settings.token is not None)
+
+    async def describe(request: Request) -> Response:
+        return json_response(openapi)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        lifecycle.start()
+        yield
+        await lifecycle.stop()
+
+    routes = [
+        Route("/classify", guard("classify", classify, private=True), methods=["POST"]),
+        Route("/info", guard("info", Info(lifecycle), private=True)),
+        Route("/livez", guard("livez", health.live)),
+        Route("/readyz", guard("readyz", health.ready)),
+        Route("/metrics", guard("metrics", health.metrics)),
+        Route("/openapi.json", guard("openapi", describe)),
+        # BentoML's name for the same document.
+        Route("/docs.json", guard("openapi", describe)),
+        Route("/", guard("page", Page())),
+    ]
+    middleware = []
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", "x-request-id"],
+                expose_headers=["x-request-id", "retry-after"],
+            )
+        )
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app.state.lifecycle = lifecycle
+    return app

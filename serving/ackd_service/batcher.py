@@ -1,0 +1,233 @@
+"""The queue in front of the model: it runs whatever is waiting and never waits for more.
+
+A lone request goes to the model at once. While the model is busy others gather, and the next batch takes
+them together: batches grow by load alone, and nobody waits for company that may not come.
+
+Everything here runs on the event loop's thread; only the model's run leaves it, to one worker thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from ackd_service.batching import choose_batch
+
+__all__ = ["Batcher", "Closed", "Observer", "Overdue", "QueueFull"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class QueueFull(Exception):
+    """There is no room for these rows. ``retry_after`` is the estimated time, in seconds, until there is."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("the queue is full")
+        self.retry_after = retry_after
+
+
+class Overdue(Exception):
+    """The rows waited longer than allowed and were given up."""
+
+
+class Closed(Exception):
+    """The service is stopping and takes nothing more."""
+
+
+class Observer(Protocol):
+    """Told of what happens, for metrics."""
+
+    def batch(self, rows: int, tokens: int, padded: int, seconds: float) -> None:
+        """Note that a batch has run."""
+
+    def waited(self, seconds: float) -> None:
+        """Note how long a row waited for its run."""
+
+    def queued(self, rows: int) -> None:
+        """Note how many rows wait now."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket(Generic[Result]):
+    """One request's rows, answered together."""
+
+    future: asyncio.Future[list[Result]]
+    results: list[Result | None]
+    missing: int
+
+
+@dataclass(slots=True, eq=False)
+class _Row(Generic[Item, Result]):
+    item: Item
+    length: int
+    ticket: _Ticket[Result]
+    index: int
+    since: float
+
+
+@dataclass(slots=True)
+class Batcher(Generic[Item, Result]):
+    """Bounded queue and batches over one model.
+
+    Args:
+        run: the model: items to results, in order; called in ``executor``.
+        length: tokens of an item.
+        executor: one thread, so that batches run one after the other.
+    """
+
+    run: Callable[[Sequence[Item]], Sequence[Result]]
+    length: Callable[[Item], int]
+    executor: Executor
+    observer: Observer
+    max_queue_rows: int = 1024
+    max_batch_rows: int = 32
+    max_batch_tokens: int = 4096
+    queue_seconds: float = 10.0
+    clock: Callable[[], float] = time.perf_counter
+
+    _waiting: list[_Row[Item, Result]] = field(default_factory=list)
+    _in_flight: int = 0
+    _in_flight_rows: int = 0
+    _started: float | None = None
+    _row_seconds: float = 0.002
+    _closed: bool = False
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait."""
+        return len(self._waiting)
+
+    def busy_for(self) -> float:
+        """Return for how many seconds the batch now in the model has been running; 0 when none is."""
+        return 0.0 if self._started is None else self.clock() - self._started
+
+    async def submit(self, items: Sequence[Item]) -> list[Result]:
+        """Queue items and wait for all their results, in order.
+
+        Cancelling the call frees the places of the rows that have not started.
+
+        Raises:
+            QueueFull, Overdue, Closed: as they say. Whatever ``run`` raises comes out here too.
+        """
+        if self._closed:
+            raise Closed
+        if not items:
+            return []
+        if len(self._waiting) + len(items) > self.max_queue_rows:
+            raise QueueFull(self.estimated_wait())
+        loop = asyncio.get_running_loop()
+        ticket: _Ticket[Result] = _Ticket(loop.create_future(), [None] * len(items), len(items))
+        now = self.clock()
+        self._waiting.extend(_Row(item, self.length(item), ticket, i, now) for i, item in enumerate(items))
+        self._pump()
+        try:
+            return await ticket.future
+        finally:
+            if ticket.missing:
+                # Cancelled or failed part-way: what has not started would be work for nobody.
+                self._waiting = [row for row in self._waiting if row.ticket is not ticket]
+                self.observer.queued(len(self._waiting))
+
+    def estimated_wait(self) -> float:
+        """Return the seconds until what is queued now has run, by the recent time of a row."""
+        return (len(self._waiting) + self._in_flight_rows) * self._row_seconds
+
+    async def close(self, seconds: float) -> None:
+        """Take nothing more, and wait until what was accepted is answered, at most ``seconds``."""
+        self._closed = True
+        if self._in_flight or self._waiting:
+            self._idle.clear()
+            try:
+                await asyncio.wait_for(self._idle.wait(), seconds)
+            except TimeoutError:
+                self._fail({row.ticket for row in self._waiting}, Closed())
+
+    def _pump(self) -> None:
+        self._drop_overdue()
+        # A second batch is handed over early only when it is full already: it could not grow by waiting,
+        # and the model then starts it without a detour through the event loop.
+        while self._waiting and (
+            self._in_flight == 0 or (self._in_flight == 1 and len(self._waiting) >= self.max_batch_rows)
+        ):
+            self._dispatch()
+        self.observer.queued(len(self._waiting))
+
+    def _drop_overdue(self) -> None:
+        limit = self.clock() - self.queue_seconds
+        if self._waiting and self._waiting[0].since < limit:
+            self._fail({row.ticket for row in self._waiting if row.since < limit}, Overdue())
+
+    def _dispatch(self) -> None:
+        lengths = [row.length for row in self._waiting[: 4 * self.max_batch_rows]]
+        chosen = choose_batch(lengths, self.max_batch_rows, self.max_batch_tokens)
+        batch = [self._waiting[index] for index in chosen]
+        if len(batch) == len(self._waiting):
+            self._waiting = []
+        else:
+            gone = set(chosen)
+            self._waiting = [row for index, row in enumerate(self._waiting) if index not in gone]
+        now = self.clock()
+        for row in batch:
+            self.observer.waited(now - row.since)
+        self._in_flight += 1
+        self._in_flight_rows += len(batch)
+        if self._started is None:
+            self._started = now
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(self.executor, self._timed, [row.item for row in batch])
+        running.add_done_callback(lambda future: self._finish(batch, future))
+
+    def _timed(self, items: list[Item]) -> tuple[Sequence[Result | Exception], float]:
+        start = self.clock()
+        results: Sequence[Result | Exception]
+        try:
+            results = self.run(items)
+        except Exception as error:
+            # One row must not fail the others: each is tried again alone, and only the culprit's own error stays.
+            results = [error] if len(items) == 1 else [self._alone(item) for item in items]
+        return results, self.clock() - start
+
+    def _alone(self, item: Item) -> Result | Exception:
+        try:
+            return self.run([item])[0]
+        except Exception as error:
+            return error
+
+    def _finish(
+        self, batch: list[_Row[Item, Result]], future: asyncio.Future[tuple[Sequence[Result | Exception], float]]
+    ) -> None:
+        self._in_flight -= 1
+        self._in_flight_rows -= len(batch)
+        self._started = self.clock() if self._in_flight else None
+        results, seconds = future.result()
+        for row, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                self._fail({row.ticket}, result)
+            else:
+                self._deliver(row, result)
+        self._row_seconds += 0.1 * (seconds / len(batch) - self._row_seconds)
+        longest = max(row.length for row in batch)
+        self.observer.batch(len(batch), sum(row.length for row in batch), longest * len(batch), seconds)
+        self._pump()
+        if not self._in_flight and not self._waiting:
+            self._idle.set()
+
+    @staticmethod
+    def _deliver(row: _Row[Item, Result], result: Result) -> None:
+        ticket = row.ticket
+        ticket.results[row.index] = result
+        ticket.missing -= 1
+        if not ticket.missing and not ticket.future.done():
+            ticket.future.set_result(ticket.results)  # type: ignore[arg-type]  # none is None any more
+
+    def _fail(self, tickets: set[_Ticket[Result]], error: BaseException) -> None:
+        self._waiting = [row for row in self._waiting if row.ticket not in tickets]
+        for ticket in tickets:
+            if not ticket.future.done():
+                ticket.future.set_exception(error)

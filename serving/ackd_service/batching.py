@@ -1,0 +1,37 @@
+"""Which waiting rows to run together: a pure choice over lengths, in the order of arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["choose_batch"]
+
+
+def choose_batch(lengths: Sequence[int], max_rows: int, max_tokens: int) -> list[int]:
+    """Choose the rows of the next batch.
+
+    The oldest row always goes, so that nothing starves. The places beside it go to the rows nearest to
+    it in length: a batch costs rows × its longest row, and a long
+    text would make short ones pay for its padding.
+
+    Args:
+        lengths: tokens of the rows to choose from, oldest first.
+        max_rows: rows in a batch.
+        max_tokens: rows × longest row; the oldest row goes even when it is longer than that.
+
+    Returns:
+        Indices into ``lengths``, ascending. Never empty unless ``lengths`` is.
+    """
+    if not lengths:
+        return []
+    first = lengths[0]
+    nearest = sorted(range(1, len(lengths)), key=lambda index: (abs(lengths[index] - first), index))
+    chosen, longest = [0], first
+    for index in nearest:
+        if len(chosen) == max_rows:
+            break
+        widest = max(longest, lengths[index])
+        if widest * (len(chosen) + 1) <= max_tokens:
+            chosen.append(index)
+            longest = widest
+    return sorted(chosen)

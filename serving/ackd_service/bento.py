@@ -1,0 +1,37 @@
+"""What BentoML is given beside the application, and what it is spared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["DirectService"]
+
+
+class DirectService(Service[Any]):  # type: ignore[misc]  # BentoML ships no types
+    """A BentoML service whose mounted application answers its own paths without BentoML's layers around it.
+
+    BentoML wraps every request in a timeout (a task, and a timer that lives on after the answer), a span
+    and a context, none of which has a use here. Requests to paths of the mounted application go straight
+    to it; everything else, start and stop included, goes through BentoML as ever.
+    """
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """Return the application that BentoML's worker hands to its server."""
+        whole: ASGIApp = super().to_asgi(is_main)
+        own = next(app for app, _, _ in self.mount_apps if isinstance(app, Starlette))
+        paths = frozenset(getattr(route, "path", "") for route in own.routes)
+        prefixes = tuple(path.partition("{")[0] for path in paths if "{" in path)
+
+        async def direct(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and (
+                scope["path"] in paths or (prefixes and scope["path"].startswith(prefixes))
+            ):
+                await own(scope, receive, send)
+            else:
+                await whole(scope, receive, send)
+
+        return direct

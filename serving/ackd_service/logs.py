@@ -1,0 +1,48 @@
+"""Logs as one JSON object a line, on stderr. No text of a request is ever logged unless asked for."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import sys
+from typing import Any
+
+__all__ = ["JsonFormatter", "log", "set_up_logs"]
+
+log = logging.getLogger("ackd_service")
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"time", "level", "logger", "message", …fields}``; fields come by ``extra={"fields": {…}}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        line: dict[str, Any] = {
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def set_up_logs() -> None:
+    """Send every log of this process to stderr as JSON: ours from info on, the others' warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    levels = {
+        "": logging.WARNING,
+        "ackd_service": logging.INFO,
+        "bentoml": logging.WARNING,
+        "uvicorn.error": logging.WARNING,
+    }
+    for name, level in levels.items():
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False

@@ -1,0 +1,88 @@
+"""What an operator can set: one environment variable a field, ``ACKD_`` before its name in capitals."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from ackd_deploy.errors import UsageError
+
+__all__ = ["PREFIX", "Settings", "load_settings"]
+
+PREFIX = "ACKD_"
+# Read by service.py before there is a worker, or by other parts of ackd-deploy.
+_ELSEWHERE = frozenset({"ACKD_WORKERS"})
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Settings(BaseModel):
+    """Limits, threads and options of one worker process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    artifact: Path | None = Field(None, description="Folder of the artefact; by default ./artifact beside the service.")
+    provider: str = Field("cpu", description="ONNX Runtime execution provider; never replaced silently.")
+    variant: str | None = Field(None, description="Variant to serve instead of the artefact's chosen one.")
+    strict: bool = Field(False, description="Refuse, rather than fall back to fp32, where a CPU feature is missing.")
+    threads: Count | None = Field(None, description="Threads of one inference; by default the cgroup's quota.")
+
+    max_body_bytes: Count = Field(1_048_576, description="Bytes of one request's body.")
+    max_reading_bytes: Count = Field(67_108_864, description="Bytes of all bodies being read at once.")
+    max_characters: Count = Field(20_000, description="Characters of one text (a pair counts as two texts).")
+    max_items: Count = Field(256, description="Texts in one request.")
+    max_queue_rows: Count = Field(1024, description="Texts waiting in one worker; more are answered 429.")
+    max_batch_rows: Count = Field(32, description="Texts in one run of the model.")
+    max_batch_tokens: Count = Field(4096, description="Padded tokens in one run of the model.")
+
+    body_seconds: Seconds = Field(10.0, description="Time for a client to send its body; then 408.")
+    queue_seconds: Seconds = Field(10.0, description="Time a text may wait for the model; then 503.")
+    stuck_seconds: Seconds = Field(60.0, description="A run of the model longer than this makes /livez fail.")
+
+    token: SecretStr | None = Field(None, description="Bearer token asked of every prediction; none by default.")
+    cors_origins: tuple[str, ...] = Field((), description="Origins allowed by CORS, comma-separated; none by default.")
+    log_requests: bool = Field(False, description="One log line a request.")
+    log_text: bool = Field(False, description="Put the texts into that line too. They may be private.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Settings:
+        if self.max_items > self.max_queue_rows:
+            raise ValueError("max_items must not exceed max_queue_rows: such a request could never be queued")
+        if self.max_body_bytes > self.max_reading_bytes:
+            raise ValueError("max_body_bytes must not exceed max_reading_bytes")
+        return self
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from environment variables.
+
+    Raises:
+        UsageError: a variable has a bad value, or begins with ACKD_ and is unknown; lists all of them.
+    """
+    source = os.environ if environment is None else environment
+    given = {name: value for name, value in source.items() if name.startswith(PREFIX) and name not in _ELSEWHERE}
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    problems = []
+    values: dict[str, Any] = {}
+    for variable, value in sorted(given.items()):
+        if variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            problems.append(f"{variable} is unknown" + (f"; did you mean {close[0]}?" if close else ""))
+        elif value != "":
+            field = known[variable]
+            values[field] = tuple(part.strip() for part in value.split(",")) if field == "cors_origins" else value
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False):
+            where = PREFIX + str(item["loc"][0]).upper() if item["loc"] else "settings"
+            problems.append(f"{where}: {item['msg']}")
+    if problems:
+        raise UsageError("the service's settings are wrong:\n" + "\n".join(f"  {line}" for line in problems))
+    return settings
