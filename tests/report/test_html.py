@@ -159,6 +159,8 @@ def test_other_tasks_have_a_page(make_run: MakeRun, problem_type: str, labels) -
     for label in (["a", "b"], [], 1.5):
         hard = {"row": 1, "text": "x", "label": label, "weight": 1.0, "teacher_label": label}
         found = {"pearson": 0.5, "micro_f1": 0.5}
+        hard = {"row": 1, "text": "x", "label": label, "weight": 1.0, "teacher_label": label}
+        found = {"pearson": 0.5, "micro_f1": 0.5}
         finish_model(run, "student-ackd", range(9), labels, metrics=found, hardest=[hard])
         save_predictions(run, "ackd", logits, truth)
         text = Page(render_report(run)).text
