@@ -18,7 +18,7 @@ ROWS, WIDTH, HARD, LAYERS = 400, 16, 24, 2
 
 @dataclass
 class Planted:
-    """Two classes of features; the first HARD rows, of both classes, lie between them: alike, but of another meaning."""
+    """Two classes of features; the first HARD rows, of both classes, lie between them: alike, unlike in meaning."""
 
     inputs: Tensor
     teacher: Tensor
@@ -59,7 +59,7 @@ def train(data: Planted, seed: int, *, trap: bool = False) -> tuple[nn.Module, D
         predicted = predictor(features, data.teacher[:, rows])
         weights = sample_weights("predictor", found, predicted=predicted)
         if step > 100:
-            hardest.update(rows, weights, found.has_negative)
+            hardest.update(rows, weights, found.loss, found.has_negative)
         own_optimiser.zero_grad()
         if trap:
             (torch.softmax(-predicted / 0.5, dim=-1) * found.loss.detach()).sum(-1).mean().backward()
@@ -94,6 +94,17 @@ def test_planted_hard_samples_carry_more_weight(seed: int) -> None:
     # The log names them: chance would put 1 or 2 of them among the first 24.
     planted = sum(sample.row < HARD for sample in hardest.hardest(HARD))
     assert planted > HARD / 3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_mean_loss_finds_mislabelled_rows(seed: int) -> None:
+    """Flipped labels deep inside a class: the predictor, which sees no label, cannot find them; the loss does."""
+    data = plant(seed)
+    flipped = torch.arange(HARD, 2 * HARD)
+    data.labels[flipped] = 1 - data.labels[flipped]
+    _, _, hardest = train(data, seed)
+    suspects = {sample.row for sample in hardest.hardest(2 * HARD, by="loss")}
+    assert len(suspects & set(flipped.tolist())) > 0.75 * HARD
 
 
 def test_the_trap_would_turn_the_sign() -> None:

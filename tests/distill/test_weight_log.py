@@ -41,11 +41,16 @@ def test_statistics_where_nothing_can_be_said() -> None:
 
 def test_hardest_by_hand() -> None:
     hardest = HardestSamples(6)
-    hardest.update(torch.tensor([0, 4, 2]), torch.tensor([1.0, 3.0, 9.0]), torch.tensor([True, True, False]))
-    hardest.update(torch.tensor([4, 5, 0]), torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 1.0]]), ALL3)
-    # 4: (3 + 1.5)/2 = 2.25; 5: 3; 0: 1; 2 was never weighed
-    assert hardest.hardest(10) == [(5, 3.0, 1), (4, 2.25, 2), (0, 1.0, 2)]
+    first_loss, second_loss = torch.tensor([8.0, 1.0, 9.0]), torch.tensor([[1.0, 4.0, 2.0], [2.0, 6.0, 4.0]])
+    hardest.update(
+        torch.tensor([0, 4, 2]), torch.tensor([1.0, 3.0, 9.0]), first_loss, torch.tensor([True, True, False])
+    )
+    hardest.update(torch.tensor([4, 5, 0]), torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 1.0]]), second_loss, ALL3)
+    # weights 4: (3 + 1.5)/2 = 2.25; 5: 3; 0: 1; losses 4: (1 + 1.5)/2; 5: 5; 0: (8 + 3)/2; 2 was never weighed
+    expected = [(5, 3.0, 5.0, 1), (4, 2.25, 1.25, 2), (0, 1.0, 5.5, 2)]
+    assert hardest.hardest(10) == expected
     assert [sample.row for sample in hardest.hardest(1)] == [5]
+    assert [sample.row for sample in hardest.hardest(2, by="loss")] == [0, 5]
     assert HardestSamples(3).hardest(5) == []
 
 
@@ -56,8 +61,9 @@ def test_halves_merge_to_the_whole() -> None:
         rows = torch.randperm(50, generator=generator)[:8]
         weights = torch.rand(3, 8, generator=generator)
         counted = torch.rand(8, generator=generator) < 0.8
-        whole.update(rows, weights, counted)
-        parts[step % 2].update(rows, weights, counted)
+        loss = torch.rand(3, 8, generator=generator)
+        whole.update(rows, weights, loss, counted)
+        parts[step % 2].update(rows, weights, loss, counted)
     parts[0].merge(parts[1])
     assert [(s.row, s.times) for s in parts[0].hardest(50)] == [(s.row, s.times) for s in whole.hardest(50)]
     assert [s.weight for s in parts[0].hardest(50)] == pytest.approx([s.weight for s in whole.hardest(50)])
@@ -69,11 +75,13 @@ def test_state_survives_safetensors() -> None:
     from safetensors.torch import load, save
 
     hardest = HardestSamples(4)
-    hardest.update(torch.tensor([1, 3, 0]), torch.tensor([0.1, 2.0, 0.9]), ALL3)
+    hardest.update(torch.tensor([1, 3, 0]), torch.tensor([0.1, 2.0, 0.9]), torch.rand(3), ALL3)
     again = HardestSamples(4)
     again.load_state_dict(load(save(hardest.state_dict())))
     assert again.hardest(4) == hardest.hardest(4)
-    hardest.update(torch.tensor([1, 3, 0]), torch.tensor([5.0, 2.0, 0.9]), ALL3)
+    hardest.update(torch.tensor([1, 3, 0]), torch.tensor([5.0, 2.0, 0.9]), torch.rand(3), ALL3)
     assert again.hardest(1)[0].row == 3, "the state is a copy"
     with pytest.raises(ValueError, match="4 rows"):
         again.load_state_dict(HardestSamples(5).state_dict())
+    with pytest.raises(ValueError, match="4 rows"):
+        again.load_state_dict({"weight": torch.zeros(4)})
