@@ -189,6 +189,14 @@ class Export(Section):
     engine: Literal["auto", "optimum", "torch"] = "auto"
     max_batch: Count = 32
     latency_rounds: Count = 15
+    golden_samples: Annotated[int, Field(ge=0, le=1000)] = Field(
+        8,
+        description="Validation texts stored in the artefact with their answers, for its self-test. They leave with "
+        "it: set 0 where the texts are private.",
+    )
+    fit_temperature: bool = Field(
+        False, description="Fit one temperature on a slice of train, so that scores are closer to frequencies."
+    )
 
     @model_validator(mode="after")
     def _fp32_is_there(self) -> Export:
