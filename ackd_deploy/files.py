@@ -162,7 +162,10 @@ def confined(base: Path, relative: str) -> Path:
     root = base.resolve()
     if "\0" in relative or Path(relative).is_absolute():
         raise ArtifactError(f"path {relative!r} is not allowed: it must be relative to {base}")
-    target = (root / relative).resolve()
+    try:
+        target = (root / relative).resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        raise ArtifactError(f"path {relative[:200]!r} cannot be followed: {error}") from error
     if not target.is_relative_to(root):
         raise ArtifactError(f"path {relative!r} leads outside {base}")
     return target

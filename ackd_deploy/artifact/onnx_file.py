@@ -61,9 +61,10 @@ class OnnxFacts:
                 hint="export the model as one file, without external data",
             )
         for domain, operator in self.operators:
-            if (domain, operator) in self.functions:
-                continue
             if domain not in _DOMAINS:
+                # A function that the model defines in a domain of its own; its nodes are looked at as well.
+                if (domain, operator) in self.functions:
+                    continue
                 raise ArtifactError(f"{self.source} has an operator of an unknown domain: {domain!r}, {operator!r}")
             if operator in _REFUSED_OPERATORS:
                 raise ArtifactError(f"{self.source} has operator {operator!r}: {_REFUSED_OPERATORS[operator]}")

@@ -142,9 +142,9 @@ def _read(path: Path) -> Tokenizer:
 
 def _check(text: object, position: int) -> None:
     parts = text if isinstance(text, tuple) and len(text) == 2 else (text,)
-    if not all(isinstance(part, str) for part in parts):
-        raise DataError(f"text {position} is neither a string nor a pair of strings")
     for part in parts:
+        if not isinstance(part, str):
+            raise DataError(f"text {position} is neither a string nor a pair of strings")
         try:
             part.encode()
         except UnicodeEncodeError:

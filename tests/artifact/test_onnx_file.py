@@ -28,7 +28,7 @@ def test_agrees_with_the_onnx_package_on_real_graphs(tiny_artifact: Path, name: 
     assert facts.inputs == [value.name for value in model.graph.input]
     assert facts.outputs == [value.name for value in model.graph.output]
     assert sum(facts.operators.values()) == len(all_nodes(model.graph))
-    assert {key for key in facts.operators} == {(node.domain, node.op_type) for node in all_nodes(model.graph)}
+    assert set(facts.operators) == {(node.domain, node.op_type) for node in all_nodes(model.graph)}
     assert facts.opset == 17
     assert facts.external == []
     words = next(
@@ -102,7 +102,7 @@ def test_unknown_domain_wherever_it_hides():
     alien = helper.make_node("Run", ["x"], ["y"], domain="com.evil")
     function = helper.make_function("local", "F", ["a"], ["b"], [alien], [helper.make_opsetid("com.evil", 1)])
     for made in (model([alien]), model([branch(alien)]), model([ADD], functions=(function,))):
-        with pytest.raises(ArtifactError, match="unknown domain: 'com.evil'"):
+        with pytest.raises(ArtifactError, match=r"unknown domain: 'com\.evil'"):
             inspect(made)
 
 
@@ -128,9 +128,8 @@ def test_operators_that_run_other_code_or_for_ever(operator, domain):
 
 
 def test_a_function_cannot_hide_a_refused_operator_by_its_name():
-    """A model may define a function of the name Loop; ONNX Runtime would take the function, and so may we."""
     loop = helper.make_node("Loop", ["x"], ["y"])
-    function = helper.make_function("local", "Loop", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)])
+    function = helper.make_function("", "Loop", ["a"], ["b"], [ADD], [helper.make_opsetid("", 17)])
     with pytest.raises(ArtifactError, match="Loop"):
         inspect(model([loop], functions=(function,)))
 
@@ -142,17 +141,20 @@ def test_a_second_graph_field_is_merged_by_protobuf_and_seen_here():
 
 
 def test_nested_too_deeply():
+    node = ADD.SerializeToString()
+    for _ in range(1000):
+        # NodeProto.attribute (5) of AttributeProto.g (6) of GraphProto.node (1)
+        node = b"\x22\x02If" + field(5, field(6, field(1, node)))
     with pytest.raises(ArtifactError, match="nested too deeply"):
-        inspect_onnx(model([branch_chain(40)]).SerializeToString())
+        inspect_onnx(field(7, field(1, node)))
 
 
-def branch_chain(depth: int) -> onnx.NodeProto:
-    """As `branch`, but with one branch at each level, so that the size stays linear."""
-    node = ADD
-    for _ in range(depth):
-        graph = helper.make_graph([node], "b", [], [])
-        node = helper.make_node("If", ["c"], ["y"], then_branch=graph)
-    return node
+def field(number: int, content: bytes) -> bytes:
+    length, encoded = len(content), bytearray([number << 3 | 2])
+    while length > 127:
+        encoded.append(length & 127 | 128)
+        length >>= 7
+    return bytes([*encoded, length]) + content
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08", b"PK\x03\x04", b"not a model at all", b"\x12\x03\xff\xfe\xfd"])

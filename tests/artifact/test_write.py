@@ -27,7 +27,7 @@ def test_what_a_reader_would_refuse_never_gets_the_name_and_the_old_one_stays(tm
         (new / "tokenizer.json").write_text("{}")
         return manifest
 
-    with pytest.raises(ArtifactError, match="no checksum for model.onnx"):
+    with pytest.raises(ArtifactError, match=r"no checksum for model\.onnx"):
         write_artifact(folder, without_graph)
 
     def interrupted(new):

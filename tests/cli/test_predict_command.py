@@ -1,0 +1,85 @@
+import json
+
+import pytest
+from artifact_builder import SENTENCES, build_artifact
+from click.testing import CliRunner
+
+from ackd_deploy.cli import cli
+from ackd_deploy.runtime import Classifier
+
+
+def predict(artifact, *arguments, stdin=None):
+    return CliRunner().invoke(cli, ["predict", "--artifact", str(artifact), "--threads", "1", *arguments], input=stdin)
+
+
+def lines(done):
+    assert done.exit_code == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def expected(tiny_artifact):
+    return [prediction.label for prediction in Classifier.load(tiny_artifact, threads=1).classify(SENTENCES)]
+
+
+def test_arguments(tiny_artifact, expected):
+    (first, second) = lines(predict(tiny_artifact, SENTENCES[0], SENTENCES[1]))
+    assert [first["text"], second["text"]] == SENTENCES[:2]
+    assert [first["label"], second["label"]] == expected[:2]
+    assert first["score"] == max(first["scores"].values())
+    assert first["truncated"] is False
+    assert first["num_tokens"] > 2
+
+
+def test_standard_input(tiny_artifact, expected):
+    answers = lines(predict(tiny_artifact, stdin="\n".join(SENTENCES) + "\n"))
+    assert [answer["label"] for answer in answers] == expected
+    assert lines(predict(tiny_artifact, "--input", "-", stdin="")) == []
+
+
+def test_file_to_file(tiny_artifact, expected, tmp_path):
+    source, output = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps({"text": text}) + "\n" for text in SENTENCES))
+    assert lines(predict(tiny_artifact, "--input", str(source), "--output", str(output), "--batch-size", "3")) == []
+    assert [json.loads(line)["label"] for line in output.read_text().splitlines()] == expected
+
+
+def test_a_bad_row_leaves_the_old_output(tiny_artifact, tmp_path):
+    source, output = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "fine"}\n{"text": 3}\n')
+    output.write_text("older")
+    done = predict(tiny_artifact, "--input", str(source), "--output", str(output))
+    assert done.exit_code == 5
+    assert "line 2" in done.stderr
+    assert output.read_text() == "older"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.jsonl", "out.jsonl"}
+
+
+def test_pairs(tmp_path, artifact_scratch):
+    artifact = build_artifact(tmp_path / "a", artifact_scratch, pairs=True)
+    (answer,) = lines(predict(artifact, "one", "--pair", "two"))
+    assert (answer["text"], answer["text_pair"]) == ("one", "two")
+    assert predict(artifact, "alone").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["a", "--input", "b.txt"], 2, "not both"),
+        (["a", "b", "--pair", "c"], 2, "exactly one TEXT"),
+        (["a", "--variant", "int2"], 2, "no variant 'int2'"),
+        (["a", "--provider", "NoSuchExecutionProvider"], 4, "not in this build"),
+        (["--input", "none.txt"], 5, "missing"),
+    ],
+)
+def test_mistakes(tiny_artifact, arguments, code, message):
+    done = predict(tiny_artifact, *arguments)
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_no_artefact_at_all(tmp_path):
+    done = predict(tmp_path / "nowhere", "a")
+    assert done.exit_code == 6
+    assert "not a folder" in done.stderr
