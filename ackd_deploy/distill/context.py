@@ -1,0 +1,141 @@
+"""What the stages of one distillation share: data, device, teacher; each made when it is first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ackd_deploy.console import log, warn
+from ackd_deploy.data.encode import Encoded, encode_rows
+from ackd_deploy.data.labels import match_names
+from ackd_deploy.data.rows import Rows
+from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.split import shared_rows, subset
+from ackd_deploy.distill.layers import layer_map
+from ackd_deploy.distill.models import label_names_of, load_classifier, locate_model, provide_tokenizer
+from ackd_deploy.distill.student import check_student
+from ackd_deploy.distill.world import World
+from ackd_deploy.errors import DataError
+from ackd_deploy.recipe import Recipe
+from ackd_deploy.run import Run
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One distillation under way.
+
+    Attributes:
+        run: its folder.
+        device: where to compute.
+        dtype: of the matrix products in training.
+        world: the processes that train together.
+    """
+
+    run: Run
+    device: torch.device
+    dtype: torch.dtype
+    world: World
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        return self.run.recipe
+
+    @cached_property
+    def source(self) -> Path:
+        """The folder that the teacher comes from."""
+        return locate_model(self.recipe.teacher.model, revision=self.recipe.teacher.revision)
+
+    @cached_property
+    def config(self) -> Any:
+        """The teacher's configuration."""
+        from transformers import AutoConfig
+
+        try:
+            return AutoConfig.from_pretrained(self.source, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"the configuration in {self.source} cannot be used: {error}") from error
+
+    @cached_property
+    def layers(self) -> tuple[int, ...]:
+        """The teacher layer (from 1) that each student layer learns from."""
+        student = self.recipe.student
+        return layer_map(student.layer_map, student.layers, self.config.num_hidden_layers)
+
+    def check(self) -> None:
+        """Refuse what cannot work before anything is trained."""
+        check_student(self.recipe.student)
+        _ = self.layers
+        room = getattr(self.config, "max_position_embeddings", None)
+        # RoBERTa counts positions from the padding id + 1.
+        offset = (self.config.pad_token_id or 0) + 1 if self.config.model_type in {"roberta", "xlm-roberta"} else 0
+        if isinstance(room, int) and 0 < room - offset < self.recipe.data.max_length:
+            raise DataError(
+                f"data.max_length is {self.recipe.data.max_length}, and the teacher has {room - offset} positions",
+                hint=f"--set data.max_length={room - offset}",
+            )
+
+    @cached_property
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer."""
+        return provide_tokenizer(self.source, self.run.path("tokenizer"))
+
+    @cached_property
+    def _train(self) -> tuple[Rows, bool]:
+        data, known = self.recipe.data, label_names_of(self.source)
+        if data.problem_type == "regression" or self.recipe.teacher.finetune is None:
+            # A teacher that is used as it is says what the labels are; without names, their number is still known.
+            generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
+            names = None if data.problem_type == "regression" else known or generic
+            return load_rows(data.train, data, names), self.recipe.teacher.finetune is None
+        rows = load_rows(data.train, data, None)
+        if known is not None and len(known) == len(rows.label_names):
+            matched = match_names(rows.label_names, known)
+            if len(matched) == len(known):
+                return load_rows(data.train, data, known), True
+        return rows, False
+
+    @property
+    def keeps_head(self) -> bool:
+        """Whether the teacher's head already tells these labels apart, by name."""
+        return self._train[1]
+
+    @cached_property
+    def train_rows(self) -> Rows:
+        """The training rows."""
+        return subset(self._train[0], self.recipe.data.train_rows, seed=self.recipe.seed)
+
+    @cached_property
+    def validation_rows(self) -> Rows:
+        """The held-out rows."""
+        rows = load_rows(self.recipe.data.validation, self.recipe.data, self.train_rows.label_names)
+        shared = len(shared_rows(self.train_rows, rows))
+        if shared:
+            warn(f"{shared} of {len(rows)} validation rows stand in the training data too")
+        return rows
+
+    @cached_property
+    def train(self) -> Encoded:
+        """The training rows as token ids."""
+        return encode_rows(self.train_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    @cached_property
+    def validation(self) -> Encoded:
+        """The held-out rows as token ids."""
+        return encode_rows(self.validation_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    def load_teacher(self) -> Any:
+        """Load the run's own teacher, fine-tuned where the recipe says so."""
+        rows = self.train_rows
+        return load_classifier(self.run.path("teacher"), rows.label_names, rows.problem_type)
+
+    def say(self, message: str) -> None:
+        """Log from the first process alone."""
+        if self.world.is_first:
+            log(message)

@@ -1,0 +1,292 @@
+"""The one training loop: it fine-tunes the teacher and trains the student of every method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ackd_deploy.console import log, progress
+from ackd_deploy.data.batches import bucketed_batches
+from ackd_deploy.data.encode import Encoded
+from ackd_deploy.distill.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
+from ackd_deploy.distill.device import autocast
+from ackd_deploy.distill.evaluate import to_device
+from ackd_deploy.distill.metrics_log import MetricsLog
+from ackd_deploy.distill.objective import Batch, Objective
+from ackd_deploy.distill.schedule import derived_seed, learning_rate_share, total_steps
+from ackd_deploy.distill.world import World
+from ackd_deploy.errors import TrainingDiverged
+
+__all__ = ["Outcome", "Settings", "train"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a training, beside model, objective and data."""
+
+    stage: str
+    seed: int
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    warmup_share: float
+    weight_decay: float
+    clip_norm: float
+    log_steps: int
+    checkpoint_steps: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to, over all its interruptions."""
+
+    steps: int
+    samples: int
+    seconds: float
+    clip_rate: float
+    last: dict[str, float | None]
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**asdict(self), "samples_per_second": self.samples / self.seconds if self.seconds else None}
+
+
+def train(
+    model: Any,
+    objective: Objective,
+    encoded: Encoded,
+    settings: Settings,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    checkpoints: Checkpoints,
+    record: MetricsLog | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    world: World | None = None,
+) -> Outcome:
+    """Train a classifier in place, from its last checkpoint where there is one.
+
+    With the same arguments, machine and number of threads the weights come out the same to the bit, however often
+    the training was stopped or killed in between: every random number hangs on the seed and the step.
+
+    Args:
+        model: classifier, on any device.
+        objective: the loss.
+        encoded: N training rows.
+        settings: epochs, rates and sizes.
+        device: where to compute.
+        dtype: of the matrix products.
+        checkpoints: where to go on from, and where to leave the state.
+        record: takes a log line every ``settings.log_steps`` steps.
+        stop: asked after every step; True writes a checkpoint and raises KeyboardInterrupt.
+        world: the processes that train together; batches are split among them.
+
+    Raises:
+        TrainingDiverged: a loss or gradient became NaN or infinite.
+        KeyboardInterrupt: ``stop`` said so, and the state is on the disk.
+        EnvironmentProblem: a checkpoint could not be written.
+    """
+    world = world or World()
+    model.to(device).train()
+    objective.to(device).train()
+    parameters = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
+    optimizer = torch.optim.AdamW(_groups(model, objective, settings), lr=settings.learning_rate, fused=True)
+    steps = total_steps(len(encoded), settings.batch_size * world.size, settings.epochs)
+    plan = _Plan(encoded.lengths, settings.batch_size * world.size, settings.seed)
+    window = _Window()
+    watch = _Watch(device)
+
+    start, seconds_before = 0, 0.0
+    checkpoint = checkpoints.load()
+    if checkpoint is not None:
+        _restore(checkpoint, model, objective, optimizer, window)
+        start, seconds_before = checkpoint.step, checkpoint.facts["seconds"]
+        log(f"{settings.stage}: going on after step {start} of {steps}")
+    if record and world.is_first:
+        record.rewind(start)
+    began = time.perf_counter()
+
+    def save(step: int) -> None:
+        watch.check()
+        if world.is_first:
+            seconds = seconds_before + time.perf_counter() - began
+            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer, window), {"seconds": seconds}))
+        world.wait()
+
+    with progress(settings.stage, steps, done=start) as advance:
+        for step in range(start, steps):
+            # Dropout hangs on the step alone: a resumed run needs no generator's state.
+            torch.manual_seed(derived_seed(settings.seed, "dropout", step, world.rank))
+            rate = settings.learning_rate * learning_rate_share(step, steps, settings.warmup_share)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+            rows = plan.rows(step)
+            mine = world.mine(rows)
+            counts = len(mine) > 0
+            mine = mine if counts else rows[:1]
+            inputs = to_device(encoded.batch(mine), device)
+            with autocast(device, dtype):
+                outputs = model(**inputs, output_hidden_states=objective.needs_features)
+                batch = Batch(step, step / steps, rows, mine, counts, inputs["attention_mask"])
+                terms = objective(outputs, batch)
+
+            optimizer.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            world.sum_gradients(parameters)
+            norm = nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+            watch.see(step, rows, rate, terms["loss"].detach(), norm)
+            optimizer.step()
+
+            window.add(terms, norm, settings.clip_norm, len(rows))
+            advance(1)
+            if (step + 1) % settings.log_steps == 0 or step + 1 == steps:
+                watch.check()
+                fields = window.close(world, rate, {f"sar_{k}": v for k, v in objective.statistics().items()})
+                if record and world.is_first:
+                    record(step=step + 1, epoch=(step + 1) * settings.epochs / steps, **fields)
+                advance(0, loss=fields["loss"])
+            if world.any(stop(), device):
+                save(step + 1)
+                log(f"{settings.stage}: stopped after step {step + 1} of {steps}, and its state is saved")
+                raise KeyboardInterrupt
+            if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < steps:
+                save(step + 1)
+    watch.check()
+    model.eval()
+    seconds = seconds_before + time.perf_counter() - began
+    samples = plan.samples(steps)
+    return Outcome(steps, samples, seconds, window.clip_rate(steps), window.last)
+
+
+def _groups(model: Any, objective: Objective, settings: Settings) -> list[dict[str, Any]]:
+    """No weight decay on biases and norms: they have one dimension."""
+    named = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
+    return [
+        {"params": [p for p in named if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+class _Plan:
+    """Which rows each step trains on: a pure function of lengths, batch size, seed and step."""
+
+    def __init__(self, lengths: NDArray[Any], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._size = batch_size
+        self._seed = seed
+        self._per_epoch = -(-len(lengths) // batch_size)
+        self._epoch = -1
+        self._batches: list[NDArray[np.int64]] = []
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        epoch, index = divmod(step, self._per_epoch)
+        if epoch != self._epoch:
+            self._batches = bucketed_batches(self._lengths, self._size, seed=self._seed, epoch=epoch)
+            self._epoch = epoch
+        return self._batches[index]
+
+    def samples(self, steps: int) -> int:
+        epochs, rest = divmod(steps, self._per_epoch)
+        return epochs * len(self._lengths) + sum(len(self.rows(epochs * self._per_epoch + i)) for i in range(rest))
+
+
+class _Watch:
+    """Looks for losses that are no numbers: at once on the CPU; on a GPU, where looking waits, before each log."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._at_once = device.type == "cpu"
+        self._seen: list[tuple[int, NDArray[np.int64], float, Tensor, Tensor]] = []
+
+    def see(self, step: int, rows: NDArray[np.int64], rate: float, loss: Tensor, norm: Tensor) -> None:
+        self._seen.append((step, rows, rate, loss, norm))
+        if self._at_once:
+            self.check()
+
+    def check(self) -> None:
+        seen, self._seen = self._seen, []
+        if not seen or bool(torch.stack([entry[3] + entry[4] for entry in seen]).isfinite().all()):
+            return
+        for step, rows, rate, loss, norm in seen:
+            if not bool((loss + norm).isfinite()):
+                what = f"the loss is {loss.item()}" if not bool(loss.isfinite()) else f"the gradient is {norm.item()}"
+                raise TrainingDiverged(
+                    f"training diverged: {what} at step {step + 1}, learning rate {rate:.3g}, "
+                    f"training rows {', '.join(map(str, rows[:64].tolist()))}",
+                    hint="lower the learning rate, or use --set distill.precision=fp32; look at those rows too",
+                )
+
+
+class _Window:
+    """Sums since the last log line, kept on the device so that nothing waits for them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._clipped: Tensor | float = 0.0
+        self._steps = 0
+        self._rows = 0
+        self._since = time.perf_counter()
+        self.last: dict[str, float | None] = {}
+
+    def add(self, terms: dict[str, Tensor], norm: Tensor, bound: float, rows: int) -> None:
+        for name, value in (*terms.items(), ("grad_norm", norm)):
+            before = self._sums.get(name)
+            self._sums[name] = value.detach().double() if before is None else before + value.detach()
+        clipped = (norm > bound).double()
+        self._sums["clip_rate"] = self._sums["clip_rate"] + clipped if "clip_rate" in self._sums else clipped
+        self._clipped = self._clipped + clipped
+        self._steps += 1
+        self._rows += rows
+
+    def close(self, world: World, rate: float, extra: dict[str, float | None]) -> dict[str, Any]:
+        # The norm is already of the summed gradient; terms are parts of a mean over all processes.
+        alike = ("grad_norm", "clip_rate")
+        means = {k: float(v if k in alike else world.sum(v)) / self._steps for k, v in self._sums.items()}
+        self.last = {**means, **extra}
+        now = time.perf_counter()
+        fields = {**self.last, "learning_rate": rate, "samples_per_second": self._rows / (now - self._since)}
+        self._sums, self._steps, self._rows, self._since = {}, 0, 0, now
+        return fields
+
+    def clip_rate(self, steps: int) -> float:
+        return float(self._clipped) / steps
+
+    def state(self) -> dict[str, Tensor]:
+        counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
+        return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in self._sums.items()}}
+
+    def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
+        self._clipped, self._steps = float(tensors["window.counts"][0]), int(tensors["window.counts"][1])
+        prefix = "window.sum."
+        self._sums = {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: _Window) -> dict[str, Tensor]:
+    return {
+        **{f"model.{name}": p for name, p in model.named_parameters()},
+        **{f"objective.{name}": value for name, value in objective.state_dict().items()},
+        **optimizer_tensors(optimizer, "optimizer"),
+        **objective.state(),
+        **window.state(),
+    }
+
+
+def _restore(
+    checkpoint: Checkpoint, model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: _Window
+) -> None:
+    tensors = checkpoint.tensors
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+    prefix = "objective."
+    objective.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    load_optimizer(optimizer, tensors, "optimizer")
+    objective.load_state(tensors)
+    window.load(tensors, next(model.parameters()).device)

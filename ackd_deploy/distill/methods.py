@@ -1,0 +1,62 @@
+"""What each method's loss is made of: a table, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ackd_deploy.recipe.schema import Distill
+
+__all__ = ["Terms", "poolings", "terms"]
+
+Feature = Literal["none", "pkd", "rkd", "codir", "cdl"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one method: L = ce·CE + kd·T²·KL + weight·feature loss.
+
+    Attributes:
+        ce: weight of the loss against the labels.
+        kd: weight of the loss against the teacher's logits.
+        feature: which feature loss.
+        weight: its weight.
+        pooling: of the hidden states.
+        sar: how the samples of the contrastive loss are weighted.
+    """
+
+    ce: float
+    kd: float = 0.0
+    feature: Feature = "none"
+    weight: float = 0.0
+    pooling: Literal["mean", "cls"] = "mean"
+    sar: str = "uniform"
+
+    @property
+    def needs_bank(self) -> bool:
+        """Whether anything of the teacher is used."""
+        return self.kd > 0 or self.feature != "none"
+
+
+def terms(method: str, distill: Distill) -> Terms:
+    """Return the terms of a method under the recipe's weights.
+
+    ``finetune`` is trained with the labels alone, at weight 1. PKD and CoDIR read [CLS], as their code does.
+    """
+    ce, kd, weight = distill.ce_weight, distill.kd_weight, distill.feature_weight
+    own = distill.cdl.pooling
+    table = {
+        "finetune": Terms(1.0),
+        "kd": Terms(ce, kd),
+        "pkd": Terms(ce, kd, "pkd", weight, "cls"),
+        "rkd": Terms(ce, kd, "rkd", weight, own),
+        "codir": Terms(ce, kd, "codir", weight, "cls"),
+        "cdl": Terms(ce, kd, "cdl", weight, own),
+        "ackd": Terms(ce, kd, "cdl", weight, own, distill.sar.mode),
+    }
+    return table[method]
+
+
+def poolings(methods: list[str], distill: Distill) -> tuple[str, ...]:
+    """Return the poolings that the bank must hold for these methods."""
+    return tuple(sorted({t.pooling for t in (terms(m, distill) for m in methods) if t.feature != "none"}))

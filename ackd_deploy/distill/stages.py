@@ -1,0 +1,229 @@
+"""The stages of a distillation: teacher, bank, and a student for each method."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from ackd_deploy import __version__
+from ackd_deploy.console import warn
+from ackd_deploy.data.encode import Encoded
+from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
+from ackd_deploy.distill.checkpoint import Checkpoints
+from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.evaluate import predict_logits
+from ackd_deploy.distill.hardest import hardest_rows
+from ackd_deploy.distill.interrupt import interruption
+from ackd_deploy.distill.loop import Outcome, Settings, train
+from ackd_deploy.distill.methods import poolings, terms
+from ackd_deploy.distill.metrics_log import MetricsLog
+from ackd_deploy.distill.models import load_classifier, save_classifier
+from ackd_deploy.distill.objective import Objective
+from ackd_deploy.distill.schedule import derived_seed
+from ackd_deploy.distill.student import build_student
+from ackd_deploy.files import sha256_file, write_bytes
+from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.recipe.schema import Distill, Finetune
+
+__all__ = ["bank_stage", "stage_is_whole", "student_stage", "teacher_stage"]
+
+
+def stage_is_whole(context: Context, stage: str, folder: Path) -> bool:
+    """Tell whether a stage is done and its weights are those it recorded; damage is said aloud."""
+    if not context.run.is_done(stage):
+        return False
+    weights = folder / "model.safetensors"
+    if weights.is_file() and sha256_file(weights) == context.run.facts(stage).get("sha256"):
+        return True
+    warn(f"{weights} is missing or damaged: stage {stage} is run again")
+    return False
+
+
+def teacher_stage(context: Context) -> None:
+    """Fine-tune the teacher where the recipe says so, and put it into the run's folder."""
+    run, recipe = context.run, context.recipe
+    rows = context.train_rows
+    head = None if context.keeps_head else derived_seed(recipe.seed, "teacher head")
+    model = load_classifier(context.source, rows.label_names, rows.problem_type, new_head_seed=head)
+    outcome: Outcome | None = None
+    if recipe.teacher.finetune is not None:
+        objective = Objective(
+            terms("finetune", recipe.distill),
+            context.train.labels,
+            rows.problem_type,
+            recipe.distill,
+            seed=recipe.seed,
+            device=context.device,
+        )
+        settings = _settings("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
+        outcome = _train(context, model, objective, settings)
+    _conclude(context, "teacher", model, run.path("teacher"), "teacher", outcome, {"finetuned": outcome is not None})
+
+
+def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
+    """Fill and check the bank for these methods; None where none of them looks at the teacher."""
+    distill = context.recipe.distill
+    if not any(terms(method, distill).needs_bank for method in methods):
+        return None
+    run, folder = context.run, context.run.path("bank")
+    sha256 = sha256_file(run.path("teacher", "model.safetensors"))
+    key = bank_key(sha256, context.train, context.layers, poolings(methods, distill), context.dtype)
+    if context.world.is_first:
+        began, known = time.perf_counter(), run.is_done("bank") and run.facts("bank").get("key") == key
+        if not known:
+            run.start("bank")
+        with interruption() as stop:
+            build_bank(teacher, context.train, folder, key, context.device, context.dtype, stop=stop)
+        if not known:
+            size = sum(file.stat().st_size for file in folder.glob("*.bin"))
+            run.finish("bank", key=key, size_bytes=size, seconds=time.perf_counter() - began)
+    context.world.wait()
+    return open_bank(folder, key, context.device)
+
+
+def student_stage(
+    context: Context,
+    method: str,
+    teacher: Any,
+    bank: TeacherBank | None,
+    *,
+    stage: str,
+    folder: Path,
+    seed: int,
+) -> None:
+    """Train one student by one method and record what came out.
+
+    Students of all methods start from the same weights and see the same rows in the same order.
+    """
+    recipe, rows = context.recipe, context.train_rows
+    model = build_student(
+        teacher,
+        recipe.student,
+        context.layers,
+        seed=derived_seed(seed, "student"),
+        tokenizer_folder=context.tokenizer,
+    )
+    objective = Objective(
+        terms(method, recipe.distill),
+        context.train.labels,
+        rows.problem_type,
+        recipe.distill,
+        seed=seed,
+        device=context.device,
+        bank=bank,
+        student_width=model.config.hidden_size,
+        layers=range(1, recipe.student.layers + 1),
+        world=context.world,
+    )
+    outcome = _train(context, model, objective, _settings(stage, seed, recipe.distill, recipe.distill))
+    facts: dict[str, Any] = {
+        "method": method,
+        "seed": seed,
+        "layers": recipe.student.layers,
+        "layer_map": list(context.layers),
+        "init": recipe.student.init,
+    }
+    if objective.hardest is not None and bank is not None:
+        facts["sar"] = {k.removeprefix("sar_"): v for k, v in outcome.last.items() if k.startswith("sar_")}
+        if objective.terms.sar != "uniform":
+            facts["hardest"] = hardest_rows(objective.hardest, rows, bank)
+    name = stage.removeprefix("student-")
+    _conclude(context, stage, model, folder, name, outcome, facts)
+
+
+def _settings(stage: str, seed: int, section: Finetune | Distill, distill: Distill) -> Settings:
+    return Settings(
+        stage=stage,
+        seed=seed,
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+        batch_size=section.batch_size,
+        warmup_share=section.warmup_share,
+        weight_decay=section.weight_decay,
+        clip_norm=section.clip_norm,
+        log_steps=distill.log_steps,
+        checkpoint_steps=distill.checkpoint_steps,
+    )
+
+
+def _train(context: Context, model: Any, objective: Objective, settings: Settings) -> Outcome:
+    run = context.run
+    if context.world.is_first:
+        run.start(settings.stage)
+    key = {"stage": settings.stage, "data": context.train.fingerprint, "processes": context.world.size}
+    checkpoints = Checkpoints(run.path("checkpoints", settings.stage), key)
+    with interruption() as stop:
+        return train(
+            model,
+            objective,
+            context.train,
+            settings,
+            device=context.device,
+            dtype=context.dtype,
+            checkpoints=checkpoints,
+            record=MetricsLog(run, settings.stage),
+            stop=stop,
+            world=context.world,
+        )
+
+
+def _conclude(
+    context: Context,
+    stage: str,
+    model: Any,
+    folder: Path,
+    name: str,
+    outcome: Outcome | None,
+    facts: dict[str, Any],
+) -> None:
+    """Evaluate, save, record; then drop the stage's checkpoints."""
+    if context.world.is_first:
+        run, validation = context.run, context.validation
+        logits = predict_logits(model, validation, context.device)
+        found = metrics(validation.problem_type, logits, validation.labels)
+        model.to("cpu")
+        size = save_classifier(model, context.tokenizer, folder, card=_card(context, name, found, len(validation)))
+        _save_predictions(run.path("predictions", f"{name}.safetensors"), logits, validation)
+        main = primary(validation.problem_type)
+        run.finish(
+            stage,
+            metrics=found,
+            primary=main,
+            validation_rows=len(validation),
+            train_rows=len(context.train),
+            parameters=sum(p.numel() for p in model.parameters()),
+            size_bytes=size,
+            sha256=sha256_file(folder / "model.safetensors"),
+            device=str(context.device),
+            precision=str(context.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads(),
+            data_fingerprint=context.train.fingerprint,
+            **({"seconds": 0.0} if outcome is None else outcome.facts()),
+            **facts,
+        )
+        Checkpoints(run.path("checkpoints", stage), {}).clear()
+        context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows")
+    context.world.wait()
+
+
+def _save_predictions(path: Path, logits: NDArray[np.float32], encoded: Encoded) -> None:
+    write_bytes(path, save({"logits": logits, "labels": np.ascontiguousarray(encoded.labels)}))
+
+
+def _card(context: Context, name: str, found: dict[str, float], rows: int) -> str:
+    recipe = context.recipe
+    figures = "\n".join(f"- {key}: {value:.4f}" for key, value in found.items())
+    what = "The teacher" if name == "teacher" else f"A student of {recipe.student.layers} layers, method {name},"
+    front = json.dumps({"pipeline_tag": "text-classification", "tags": ["ackd-deploy", name]})
+    return (
+        f"---\n{front}\n---\n\n# {recipe.name}: {name}\n\n{what} of the run `{recipe.name}`, made by ackd-deploy "
+        f"{__version__} from `{recipe.teacher.model}`.\n\nOn {rows} validation rows:\n\n{figures}\n\n"
+        "ACKD is reconstructed from its paper's abstract; `recipe.yaml` of the run has every setting.\n"
+    )
