@@ -76,10 +76,10 @@ def read_hub(split: HubSplit, wanted: Sequence[str]) -> Table:
             hint=f"pip install datasets, or {_LOCAL_HINT}",
         ) from error
     if hub_answers():
-        dataset = _load(datasets, split)
+        dataset = _load(datasets, split, online=True)
     else:
         with _offline(datasets):
-            dataset = _load(datasets, split)
+            dataset = _load(datasets, split, online=False)
         _check_revision(dataset, split)
     for column in wanted:
         if column not in dataset.column_names:
@@ -98,7 +98,7 @@ def read_hub(split: HubSplit, wanted: Sequence[str]) -> Table:
     )
 
 
-def _load(datasets: Any, split: HubSplit) -> Any:
+def _load(datasets: Any, split: HubSplit, *, online: bool) -> Any:
     name = reference(split)
     try:
         return datasets.load_dataset(split.hub, split.config, split=split.split, revision=split.revision)
@@ -113,7 +113,13 @@ def _load(datasets: Any, split: HubSplit) -> Any:
         ) from error
     except (ValueError, OSError, RuntimeError) as error:
         # What `datasets` raises for a wrong configuration or split lists those that there are.
-        raise DataError(f"{name} could not be loaded: {str(error).strip()}", hint=_LOCAL_HINT) from error
+        what = " ".join(str(error).split())
+        if not online:
+            raise HubUnreachable(
+                f"{name}: the Hugging Face hub cannot be reached, and the local cache doesn't hold it: {what}",
+                hint=_LOCAL_HINT,
+            ) from error
+        raise DataError(f"{name} could not be loaded: {what}", hint=_LOCAL_HINT) from error
 
 
 def _check_revision(dataset: Any, split: HubSplit) -> None:

