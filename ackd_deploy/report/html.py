@@ -7,6 +7,7 @@ from typing import Any
 
 from ackd_deploy.files import write_text
 from ackd_deploy.report.curves import Plot, training_plots
+from ackd_deploy.report.exported import calibration_facts, slice_table, torch_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import Predictions, finite, read_metrics
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, number, percent, summary_rows
@@ -16,6 +17,14 @@ from ackd_deploy.run import Run
 __all__ = ["render_report", "write_report"]
 
 _PLOTTED_MODELS = 6
+_SAR_NAMES = {
+    "mean": "mean weight",
+    "largest": "largest weight",
+    "correlation": "correlation of weight and loss",
+    "effective": "effective samples in a batch",
+    "effective_share": "the same as a share",
+    "without_negative": "samples without a negative",
+}
 
 
 def write_report(run: Run) -> Path:
@@ -32,7 +41,6 @@ def render_report(run: Run) -> str:
     rows, predictions = summary_rows(run), model_predictions(run)
     # In the order of the table, so that a model has one colour in every plot.
     recorded = {r.key if r.role == "teacher" else f"student-{r.key}": r.name for r in rows if r.role != "variant"}
-    export = run.facts("export")
     environment = Environment(
         loader=PackageLoader("ackd_deploy.report", "templates"),
         autoescape=True,
@@ -51,8 +59,11 @@ def render_report(run: Run) -> str:
         method=run.recipe.distill.method,
         sar=_sar(run),
         hardest=hardest_sentences(run),
-        gates=export.get("gates") or [],
-        slices=export.get("slices") or [],
+        variants=variants(run),
+        torch_timings=torch_timings(run),
+        slices=slice_table(run),
+        temperature=calibration_facts(run),
+        threads=(run.facts("export").get("latency") or {}).get("threads"),
         missing=MISSING,
         **_quality(run, predictions),
     )
@@ -94,9 +105,9 @@ def _overview(rows: list[Row]) -> list[Plot]:
 
 
 def _sar(run: Run) -> dict[str, Any]:
-    """Figures about the weights, as recorded at the end of the training; only numbers are shown."""
+    """Figures about the weights, as recorded at the last log step; only numbers are shown."""
     recorded = run.facts(f"student-{run.recipe.distill.method}").get("sar") or {}
-    return {str(k).replace("_", " "): v for k, v in recorded.items() if finite(v) is not None}
+    return {_SAR_NAMES.get(k, str(k).replace("_", " ")): v for k, v in recorded.items() if finite(v) is not None}
 
 
 def _quality(run: Run, predictions: dict[str, Predictions]) -> dict[str, Any]:

@@ -109,18 +109,16 @@ def _model_row(run: Run, role: Role, key: str, stage: str) -> Row:
 
 
 def _torch_ratio(run: Run, key: str) -> float | None:
-    """Latency ratio of a PyTorch model, where the export measured it; the teacher is the measure itself."""
-    measured = run.facts("export").get("latency") or {}
-    if key == "teacher" and run.facts("export"):
-        return 1.0
-    return finite((measured.get("ratios") or {}).get(key)) if isinstance(measured, dict) else None
+    """Latency ratio of a PyTorch model, where the export measured it."""
+    ratios = (run.facts("export").get("latency") or {}).get("ratios") or {}
+    return finite(ratios.get(key))
 
 
 def _variant_rows(run: Run) -> list[Row]:
     facts = run.facts("export")
     metric = primary(run.recipe.data.problem_type)
     rows = []
-    for entry in facts.get("variants") or facts.get("rows") or facts.get("table") or []:
+    for entry in facts.get("variants") or []:
         key = str(entry.get("name", MISSING))
         value, count = finite(entry.get("accuracy")), entry.get("n")
         interval = _pair(entry.get("interval"))

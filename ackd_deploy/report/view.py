@@ -156,7 +156,7 @@ def page_facts(run: Run) -> dict[str, Any]:
             {
                 "name": name,
                 "state": entry.get("state", MISSING),
-                "finished": str(entry.get("finished", MISSING)).replace("+00:00", " UTC").replace("T", " "),
+                "finished": _moment(entry.get("finished")),
                 "seconds": finite(facts.get("seconds")),
                 "device": facts.get("device", MISSING),
                 "precision": facts.get("precision", MISSING),
@@ -166,7 +166,7 @@ def page_facts(run: Run) -> dict[str, Any]:
     return {
         "name": run.recipe.name,
         "description": run.recipe.description,
-        "created": str(manifest.get("created", "")),
+        "created": _moment(manifest.get("created")),
         "seed": run.recipe.seed,
         "versions": manifest.get("versions") or {},
         "machine": next((m for m in _machines(manifest)), {}),
@@ -174,6 +174,11 @@ def page_facts(run: Run) -> dict[str, Any]:
         "recipe": dump_recipe(run.recipe),
         "written_by": f"ackd-deploy {__version__}",
     }
+
+
+def _moment(recorded: Any) -> str:
+    """2026-01-31T12:00:00+00:00 is 2026-01-31 12:00:00 UTC."""
+    return MISSING if recorded is None else str(recorded).replace("T", " ", 1).replace("+00:00", " UTC")
 
 
 def _machines(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -58,23 +58,41 @@ def finish_model(run: Run, stage: str, right: range, labels: np.ndarray, **facts
     )
 
 
+def gate(name: str, verdict: str, figure: float, **changed: Any) -> dict[str, Any]:
+    empty = {"variant": "fp32", "bound": None, "n": None, "interval": None, "detail": ""}
+    return {**empty, "gate": name, "verdict": verdict, "figure": figure, **changed}
+
+
 def export_facts(**changed: Any) -> dict[str, Any]:
-    common = {"variant": "fp32", "bound": None, "n": None, "interval": None, "detail": ""}
-    return {
-        "variants": [
-            {"name": "int8_dynamic", "accuracy": 0.87, "size_mb": 45.4, "latency_ratio": 0.2, "verdict": "fail",
-             "reasons": ["invariance 3 (bound 0)"]},
-            {"name": "fp32", "accuracy": 0.88, "size_mb": 60.6, "latency_ratio": 0.45, "verdict": "pass",
-             "reasons": []},
-        ],
-        "chosen": "fp32",
+    """What the stage export records: one row a variant, in the recipe's order."""
+    times = {"p50_ms": 1.25, "p99_ms": 2.5, "texts_per_second": 801.0, "tokenizing_share": 0.05, "load_seconds": 0.3,
+             "resident_mb": 148.0, "rounds": 15}  # fmt: skip
+    fp32 = {
+        "name": "fp32", "accuracy": 0.88, "n": None, "size_mb": 60.6, "latency_ratio": 0.45, "verdict": "pass",
+        "reasons": [], "note": "", "row_by_row": False, "timings": {"single": times, "batch": times},
+        "slices": {"4-9 tokens": {"accuracy": 0.91, "rows": 50}, "label positive": {"recall": 0.9, "rows": 100}},
         "gates": [
-            {**common, "gate": "parity", "verdict": "pass", "figure": 2.1e-6, "bound": 1e-4, "n": 640},
-            {**common, "gate": "accuracy drop", "verdict": "undecided", "figure": 0.5, "bound": 1.0, "n": 200,
-             "interval": [-0.4, 1.6], "detail": "points against the student"},
+            gate("parity", "pass", 2.1e-6, bound=1e-4, n=640),
+            gate("accuracy drop", "undecided", 0.5, bound=1.0, n=200, interval=[-0.4, 1.6], detail="points lost"),
         ],
-        **changed,
     }  # fmt: skip
+    int8 = {
+        "name": "int8_dynamic", "accuracy": 0.87, "n": None, "size_mb": 45.4, "latency_ratio": 0.2, "verdict": "fail",
+        "reasons": ["invariance 3 (bound 0)"], "note": "SmoothQuant 0.7", "row_by_row": True, "timings": {},
+        "slices": {}, "gates": [],
+    }  # fmt: skip
+    return {
+        "variants": [int8, fp32],
+        "chosen": "fp32",
+        "latency": {
+            "ratios": {"teacher": 1.0, "ackd": 0.55, "finetune": 0.55, "kd": 0.55},
+            "torch": {"single": {"teacher": times}},
+            "threads": 2,
+        },
+        "calibration": {"temperature": 1.3, "ece_before": 0.05, "ece_after": 0.01},
+        "cpu": {"model": "A processor", "cores": 2, "features": ["avx2"]},
+        **changed,
+    }
 
 
 @pytest.fixture

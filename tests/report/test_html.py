@@ -63,6 +63,14 @@ def test_page_tells_the_run(make_run: MakeRun) -> None:
         "student, not distilled",
         "invariance 3 (bound 0)",
         "undecided",
+        "points lost",
+        "SmoothQuant 0.7; runs one row at a time",
+        "teacher in PyTorch",
+        "1.25 2.50 801 5.0 0.30 148",
+        "4-9 tokens 50 91.0",
+        "label positive 100 90.0",
+        "temperature in the artefact 1.3",
+        "model A processor",
         "Training loss",
         "SAR: effective sample size",
         "a triumph",
@@ -102,11 +110,12 @@ def test_hostile_data_stays_text(make_run: MakeRun, labels) -> None:
         device=HOSTILE,
     )  # fmt: skip
     write_json(run.path("student", "config.json"), {"id2label": {"0": HOSTILE, "1": "b"}})
-    facts = export_facts(slices=[{HOSTILE: HOSTILE}])
-    for entry in facts["gates"]:
-        entry |= {"gate": HOSTILE, "variant": HOSTILE, "detail": HOSTILE, "verdict": HOSTILE}
+    facts = export_facts(cpu={HOSTILE: HOSTILE})
     for entry in facts["variants"]:
-        entry |= {"name": HOSTILE, "verdict": HOSTILE, "reasons": [HOSTILE]}
+        entry |= {"name": HOSTILE, "verdict": HOSTILE, "reasons": [HOSTILE], "note": HOSTILE}
+        entry |= {"slices": {HOSTILE: {"rows": 3, HOSTILE: 0.5}}, "timings": {HOSTILE: {"p50_ms": 1.0}}}
+        for result in entry["gates"]:
+            result |= {"gate": HOSTILE, "variant": HOSTILE, "detail": HOSTILE, "verdict": HOSTILE}
     run.finish("export", **facts)
     for step in (1, 2):
         run.log_metrics(stage=HOSTILE, step=step, **{HOSTILE: 1.0})

@@ -28,6 +28,7 @@ def test_rows_stand_in_the_table_s_order(make_run: MakeRun) -> None:
     assert [row.role for row in rows] == ["teacher", "baseline", "baseline", "student", "variant", "variant"]
     assert [row.value for row in rows] == [0.9, 0.85, 0.86, 0.88, 0.88, 0.87]
     assert [row.size_mb for row in rows] == [90.0, 60.5, 60.5, 60.5, 60.6, 45.4]
+    assert [row.latency_ratio for row in rows] == [1.0, 0.55, 0.55, 0.55, 0.45, 0.2]
     assert [row.chosen for row in rows] == [False] * 4 + [True, False]
 
 
