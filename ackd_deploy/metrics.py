@@ -48,10 +48,10 @@ def correct(problem_type: str, logits: Array, labels: Array) -> Array:
     """
     decision = predicted(problem_type, logits)
     if problem_type == "single_label_classification":
-        return (decision == labels).astype(np.float64)
+        return np.asarray(decision == labels, dtype=np.float64)
     if problem_type == "multi_label_classification":
         return np.asarray((decision == (labels > 0.5)).mean(axis=1))
-    return -np.square(decision - labels)
+    return np.asarray(-np.square(decision - labels))
 
 
 def metrics(problem_type: str, logits: Array, labels: Array) -> dict[str, float]:
@@ -68,7 +68,7 @@ def metrics(problem_type: str, logits: Array, labels: Array) -> dict[str, float]
     """
     if len(logits) != len(labels) or not len(labels):
         raise ValueError(f"{len(logits)} rows of logits for {len(labels)} labels")
-    decision = predicted(problem_type, logits)
+    decision: Array = predicted(problem_type, logits)
     if problem_type == "single_label_classification":
         classes = logits.shape[1]
         one_hot = np.eye(classes, dtype=bool)
@@ -77,13 +77,13 @@ def metrics(problem_type: str, logits: Array, labels: Array) -> dict[str, float]
             "macro_f1": _macro_f1(one_hot[decision], one_hot[labels.astype(np.int64)]),
         }
     if problem_type == "multi_label_classification":
-        truth = labels > 0.5
+        truth: Array = np.asarray(labels > 0.5)
         return {
             "micro_f1": _f1(decision.reshape(-1), truth.reshape(-1)),
             "macro_f1": _macro_f1(decision, truth),
             "exact_match": float((decision == truth).all(axis=1).mean()),
         }
-    truth = labels.astype(np.float64).reshape(-1)
+    truth = np.asarray(labels, dtype=np.float64).reshape(-1)
     return {
         "pearson": _correlation(decision, truth),
         "spearman": _correlation(rankdata(decision), rankdata(truth)),

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from ackd_deploy.data.hub import hub_answers
 from ackd_deploy.errors import DataError, HubUnreachable
 
-__all__ = ["fetch_model", "hub_answers"]
+__all__ = ["fetch_model"]
 
-_SECONDS = 4.0
 _FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt",
           "special_tokens_map.json", "spiece.model", "LICENSE*"]  # fmt: skip
-
-
-def hub_answers() -> bool:
-    """Tell whether the hub (or its mirror in HF_ENDPOINT) gives any answer within four seconds.
-
-    The hub's own client tries several times with long pauses, which makes a user wait for a minute to learn that
-    the machine is offline.
-    """
-    offline = (os.environ.get(name, "").upper() for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    if any(value in {"1", "TRUE", "YES", "ON"} for value in offline):
-        return False
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    if not endpoint.startswith(("http://", "https://")):
-        return False
-    answer: list[bool] = []
-
-    def ask() -> None:
-        request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - http(s) only, checked above
-        try:
-            urllib.request.urlopen(request, timeout=_SECONDS).close()  # noqa: S310
-            answer.append(True)
-        except urllib.error.HTTPError as error:
-            # Any status says that somebody is there.
-            error.close()
-            answer.append(True)
-        except (OSError, ValueError):
-            answer.append(False)
-
-    # Name resolution has no timeout of its own: the thread is left behind when it hangs there.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(_SECONDS)
-    return bool(answer and answer[0])
 
 
 def fetch_model(reference: str, *, revision: str | None, key: str) -> Path:

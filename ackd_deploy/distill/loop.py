@@ -7,22 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ackd_deploy.console import log, progress
-from ackd_deploy.data.batches import bucketed_batches
 from ackd_deploy.data.encode import Encoded
+from ackd_deploy.distill.batch import Batch, Plan
 from ackd_deploy.distill.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
 from ackd_deploy.distill.device import autocast
 from ackd_deploy.distill.evaluate import to_device
 from ackd_deploy.distill.metrics_log import MetricsLog
-from ackd_deploy.distill.objective import Batch, Objective
+from ackd_deploy.distill.objective import Objective
 from ackd_deploy.distill.schedule import derived_seed, learning_rate_share, total_steps
+from ackd_deploy.distill.watch import Watch, Window
 from ackd_deploy.distill.world import World
-from ackd_deploy.errors import TrainingDiverged
 
 __all__ = ["Outcome", "Settings", "train"]
 
@@ -99,9 +97,9 @@ def train(
     parameters = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(_groups(model, objective, settings), lr=settings.learning_rate, fused=True)
     steps = total_steps(len(encoded), settings.batch_size * world.size, settings.epochs)
-    plan = _Plan(encoded.lengths, settings.batch_size * world.size, settings.seed)
-    window = _Window()
-    watch = _Watch(device)
+    plan = Plan(encoded.lengths, settings.batch_size * world.size, settings.seed)
+    window = Window()
+    watch = Watch(device)
 
     start, seconds_before = 0, 0.0
     checkpoint = checkpoints.load()
@@ -134,7 +132,7 @@ def train(
             mine = mine if counts else rows[:1]
             inputs = to_device(encoded.batch(mine), device)
             with autocast(device, dtype):
-                outputs = model(**inputs, output_hidden_states=objective.needs_features)
+                outputs = model(**inputs, output_hidden_states=objective.features is not None)
                 batch = Batch(step, step / steps, rows, mine, counts, inputs["attention_mask"])
                 terms = objective(outputs, batch)
 
@@ -175,111 +173,18 @@ def _groups(model: Any, objective: Objective, settings: Settings) -> list[dict[s
     ]
 
 
-class _Plan:
-    """Which rows each step trains on: a pure function of lengths, batch size, seed and step."""
-
-    def __init__(self, lengths: NDArray[Any], batch_size: int, seed: int) -> None:
-        self._lengths = lengths
-        self._size = batch_size
-        self._seed = seed
-        self._per_epoch = -(-len(lengths) // batch_size)
-        self._epoch = -1
-        self._batches: list[NDArray[np.int64]] = []
-
-    def rows(self, step: int) -> NDArray[np.int64]:
-        epoch, index = divmod(step, self._per_epoch)
-        if epoch != self._epoch:
-            self._batches = bucketed_batches(self._lengths, self._size, seed=self._seed, epoch=epoch)
-            self._epoch = epoch
-        return self._batches[index]
-
-    def samples(self, steps: int) -> int:
-        epochs, rest = divmod(steps, self._per_epoch)
-        return epochs * len(self._lengths) + sum(len(self.rows(epochs * self._per_epoch + i)) for i in range(rest))
-
-
-class _Watch:
-    """Looks for losses that are no numbers: at once on the CPU; on a GPU, where looking waits, before each log."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._at_once = device.type == "cpu"
-        self._seen: list[tuple[int, NDArray[np.int64], float, Tensor, Tensor]] = []
-
-    def see(self, step: int, rows: NDArray[np.int64], rate: float, loss: Tensor, norm: Tensor) -> None:
-        self._seen.append((step, rows, rate, loss, norm))
-        if self._at_once:
-            self.check()
-
-    def check(self) -> None:
-        seen, self._seen = self._seen, []
-        if not seen or bool(torch.stack([entry[3] + entry[4] for entry in seen]).isfinite().all()):
-            return
-        for step, rows, rate, loss, norm in seen:
-            if not bool((loss + norm).isfinite()):
-                what = f"the loss is {loss.item()}" if not bool(loss.isfinite()) else f"the gradient is {norm.item()}"
-                raise TrainingDiverged(
-                    f"training diverged: {what} at step {step + 1}, learning rate {rate:.3g}, "
-                    f"training rows {', '.join(map(str, rows[:64].tolist()))}",
-                    hint="lower the learning rate, or use --set distill.precision=fp32; look at those rows too",
-                )
-
-
-class _Window:
-    """Sums since the last log line, kept on the device so that nothing waits for them."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._clipped: Tensor | float = 0.0
-        self._steps = 0
-        self._rows = 0
-        self._since = time.perf_counter()
-        self.last: dict[str, float | None] = {}
-
-    def add(self, terms: dict[str, Tensor], norm: Tensor, bound: float, rows: int) -> None:
-        for name, value in (*terms.items(), ("grad_norm", norm)):
-            before = self._sums.get(name)
-            self._sums[name] = value.detach().double() if before is None else before + value.detach()
-        clipped = (norm > bound).double()
-        self._sums["clip_rate"] = self._sums["clip_rate"] + clipped if "clip_rate" in self._sums else clipped
-        self._clipped = self._clipped + clipped
-        self._steps += 1
-        self._rows += rows
-
-    def close(self, world: World, rate: float, extra: dict[str, float | None]) -> dict[str, Any]:
-        # The norm is already of the summed gradient; terms are parts of a mean over all processes.
-        alike = ("grad_norm", "clip_rate")
-        means = {k: float(v if k in alike else world.sum(v)) / self._steps for k, v in self._sums.items()}
-        self.last = {**means, **extra}
-        now = time.perf_counter()
-        fields = {**self.last, "learning_rate": rate, "samples_per_second": self._rows / (now - self._since)}
-        self._sums, self._steps, self._rows, self._since = {}, 0, 0, now
-        return fields
-
-    def clip_rate(self, steps: int) -> float:
-        return float(self._clipped) / steps
-
-    def state(self) -> dict[str, Tensor]:
-        counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
-        return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in self._sums.items()}}
-
-    def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
-        self._clipped, self._steps = float(tensors["window.counts"][0]), int(tensors["window.counts"][1])
-        prefix = "window.sum."
-        self._sums = {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: _Window) -> dict[str, Tensor]:
+def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: Window) -> dict[str, Tensor]:
     return {
         **{f"model.{name}": p for name, p in model.named_parameters()},
         **{f"objective.{name}": value for name, value in objective.state_dict().items()},
         **optimizer_tensors(optimizer, "optimizer"),
-        **objective.state(),
+        **objective.extra_tensors(),
         **window.state(),
     }
 
 
 def _restore(
-    checkpoint: Checkpoint, model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: _Window
+    checkpoint: Checkpoint, model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: Window
 ) -> None:
     tensors = checkpoint.tensors
     with torch.no_grad():
@@ -288,5 +193,5 @@ def _restore(
     prefix = "objective."
     objective.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     load_optimizer(optimizer, tensors, "optimizer")
-    objective.load_state(tensors)
+    objective.load_extra_tensors(tensors)
     window.load(tensors, next(model.parameters()).device)

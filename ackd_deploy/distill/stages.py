@@ -19,13 +19,13 @@ from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_ban
 from ackd_deploy.distill.checkpoint import Checkpoints
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.evaluate import predict_logits
-from ackd_deploy.distill.hardest import hardest_rows
+from ackd_deploy.distill.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.distill.interrupt import interruption
 from ackd_deploy.distill.loop import Outcome, Settings, train
 from ackd_deploy.distill.methods import poolings, terms
 from ackd_deploy.distill.metrics_log import MetricsLog
 from ackd_deploy.distill.models import load_classifier, save_classifier
-from ackd_deploy.distill.objective import Objective
+from ackd_deploy.distill.objective import FeatureLoss, Objective
 from ackd_deploy.distill.schedule import derived_seed
 from ackd_deploy.distill.student import build_student
 from ackd_deploy.files import sha256_file, write_bytes
@@ -59,8 +59,7 @@ def teacher_stage(context: Context) -> None:
             context.train.labels,
             rows.problem_type,
             recipe.distill,
-            seed=recipe.seed,
-            device=context.device,
+            context.device,
         )
         settings = _settings("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
         outcome = _train(context, model, objective, settings)
@@ -110,17 +109,27 @@ def student_stage(
         seed=derived_seed(seed, "student"),
         tokenizer_folder=context.tokenizer,
     )
+    wanted = terms(method, recipe.distill)
+    features = None
+    if bank is not None and wanted.feature != "none":
+        features = FeatureLoss(
+            wanted,
+            rows.problem_type,
+            recipe.distill,
+            bank,
+            student_width=model.config.hidden_size,
+            layers=recipe.student.layers,
+            seed=seed,
+            world=context.world,
+        )
     objective = Objective(
-        terms(method, recipe.distill),
+        wanted,
         context.train.labels,
         rows.problem_type,
         recipe.distill,
-        seed=seed,
-        device=context.device,
+        context.device,
         bank=bank,
-        student_width=model.config.hidden_size,
-        layers=range(1, recipe.student.layers + 1),
-        world=context.world,
+        features=features,
     )
     outcome = _train(context, model, objective, _settings(stage, seed, recipe.distill, recipe.distill))
     facts: dict[str, Any] = {
@@ -132,8 +141,9 @@ def student_stage(
     }
     if objective.hardest is not None and bank is not None:
         facts["sar"] = {k.removeprefix("sar_"): v for k, v in outcome.last.items() if k.startswith("sar_")}
-        if objective.terms.sar != "uniform":
+        if wanted.sar != "uniform":
             facts["hardest"] = hardest_rows(objective.hardest, rows, bank)
+            facts["label_errors"] = likely_label_errors(objective.hardest, rows, bank)
     name = stage.removeprefix("student-")
     _conclude(context, stage, model, folder, name, outcome, facts)
 

@@ -80,7 +80,7 @@ def layer_stack(model: Any) -> str:
         DataError: there is none, as where all layers share their weights.
     """
     depth = model.config.num_hidden_layers
-    stacks = [
+    stacks: list[str] = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.ModuleList) and len(module) == depth and len({type(m) for m in module}) == 1
@@ -121,7 +121,7 @@ def _from_checkpoint(teacher: Any, student: Student, *, seed: int, tokenizer_fol
     model = load_classifier(folder, names, teacher.config.problem_type, new_head_seed=seed)
     if model.config.num_hidden_layers < student.layers:
         raise DataError(
-            f"student.init {student.init} has {model.config.num_hidden_layers} layers, the recipe wants {student.layers}",
+            f"student.init {student.init} has {model.config.num_hidden_layers} layers, not {student.layers}",
             hint=f"--set student.layers={model.config.num_hidden_layers}",
         )
     wanted = {"hidden_size": student.hidden_size, "num_attention_heads": student.attention_heads}

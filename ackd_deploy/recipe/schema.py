@@ -129,8 +129,9 @@ class Cdl(Section):
 
     temperature: Positive = Field(0.1, description="tau of the contrastive softmax.")
     pooling: Literal["mean", "cls"] = "mean"
-    projection: bool | int = Field(
-        False, description="Linear projection on the student side: true (teacher's width) or forced by a width."
+    projection: bool = Field(
+        False,
+        description="Linear projection on the student side also where the widths are equal.",
     )
     layer_weights: list[NonNegative] | None = Field(None, description="One for each student layer; absent: equal.")
     negatives: BankNegatives = BankNegatives()
