@@ -9,6 +9,9 @@ from ackd_deploy.errors import ArtifactError
 
 __all__ = ["check_config"]
 
+# RoBERTa and its kin count positions from pad_token_id + 1: of 514 rows 512 are for text.
+_POSITIONS_AFTER_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
+
 
 def check_config(config: Any, manifest: Manifest, source: str) -> None:
     """Check a Hugging Face configuration, as far as it says something.
@@ -25,18 +28,21 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     task = config.get("problem_type")
     if task is not None and task != manifest.problem_type:
         raise ArtifactError(f"{source} says problem_type {task!r}, the manifest {manifest.problem_type!r}")
-    positions = config.get("max_position_embeddings")
-    # Transformer-XL-like models write -1 for "no limit".
-    if type(positions) is int and 0 < positions < manifest.max_length:
-        raise ArtifactError(
-            f"{source} gives the model {positions} positions, the manifest texts of {manifest.max_length} tokens"
-        )
     vocabulary = config.get("vocab_size")
     if vocabulary is not None and (type(vocabulary) is not int or not 1 <= vocabulary <= 10_000_000):
         raise ArtifactError(f"{source} has a vocab_size that is no number of tokens")
     pad = config.get("pad_token_id")
     if pad is not None and (type(pad) is not int or not 0 <= pad < (vocabulary or 10_000_000)):
         raise ArtifactError(f"{source} has a pad_token_id outside its vocabulary")
+    positions = config.get("max_position_embeddings")
+    # Models without a table of positions write -1.
+    if type(positions) is int and positions > 0:
+        if config.get("model_type") in _POSITIONS_AFTER_PADDING:
+            positions -= (pad or 0) + 1
+        if positions < manifest.max_length:
+            raise ArtifactError(
+                f"{source} gives the model {positions} positions, the manifest texts of {manifest.max_length} tokens"
+            )
 
 
 def _check_labels(config: dict[str, Any], manifest: Manifest, source: str) -> None:

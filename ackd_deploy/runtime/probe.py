@@ -7,6 +7,7 @@ tries them: so each is tried in a process of its own, ``python -m ackd_deploy.ru
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ackd_deploy.errors import AckdError
 __all__ = ["ProviderProbe", "probe_providers", "tiny_graph"]
 
 _SECONDS = 120.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # It sends the input to an endpoint on the network: nothing that this tool uses or tries.
 _NOT_TRIED = frozenset({"AzureExecutionProvider"})
@@ -73,11 +75,20 @@ def _probe(provider: str) -> ProviderProbe:
         return ProviderProbe(provider, False, f"did not answer within {_SECONDS:.0f} s")
     if done.returncode == 0:
         return ProviderProbe(provider, True, done.stdout.strip())
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    # What the provider itself printed says more than our summary, which comes on stdout.
-    printed = [line for line in lines if "[E:" in line or "Error" in line or "rror:" in line]
-    reason = (printed or lines or [f"the process ended with code {done.returncode}"])[0]
-    return ProviderProbe(provider, False, reason[:400])
+    return ProviderProbe(provider, False, reason_of(done.stdout, done.stderr, done.returncode))
+
+
+def reason_of(output: str, errors: str, code: int) -> str:
+    """Return the one line of a failed attempt that says why.
+
+    What the provider itself printed on stderr (with colours, after a path of its build machine) says more
+    than our summary on stdout.
+    """
+    cause = re.search(r"with error: ([^\n]+)", _COLOUR.sub("", errors))
+    if cause:
+        return cause.group(1).strip()[:300]
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else f"the process ended with code {code}"
 
 
 def _main(provider: str) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact.onnx_file import inspect_onnx
 from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
 from ackd_deploy.runtime.cpu import effective_cpus
+from ackd_deploy.runtime.packages import onnxruntime_wheels, wheel_problem
 
 __all__ = ["SHORT_NAMES", "import_onnxruntime", "open_session", "provider_name"]
 
@@ -117,7 +120,10 @@ def _check_available(onnxruntime: Any, wanted: str, provider: str) -> None:
         known = {name: short for short, name in SHORT_NAMES.items()}
         shown = ", ".join(known.get(name, name) for name in available)
         hint = f"available in this build of ONNX Runtime: {shown}"
-        if wanted == "CUDAExecutionProvider":
+        wheels = onnxruntime_wheels()
+        if len(wheels) > 1:
+            hint = str(wheel_problem(wheels))
+        elif wanted == "CUDAExecutionProvider":
             hint += "; for CUDA install ackd-deploy[gpu] in an environment without ackd-deploy[cpu]"
         raise ProviderUnavailable(f"provider {provider!r} is not in this build of ONNX Runtime", hint=hint)
 
@@ -137,6 +143,8 @@ def _preload(onnxruntime: Any) -> None:
     """Let ONNX Runtime find CUDA and cuDNN inside the nvidia-* packages, where they are installed by pip."""
     if hasattr(onnxruntime, "preload_dlls"):
         try:
-            onnxruntime.preload_dlls()
+            # It prints what it does not find on stdout, where results go.
+            with redirect_stdout(sys.stderr):
+                onnxruntime.preload_dlls()
         except Exception:  # libraries on the system path serve as well; what counts is asked of the session
             return

@@ -244,6 +244,7 @@ STATIC: dict[str, Change] = {
     "a million labels": manifest(labels=[str(index) for index in range(1_000_000)]),
     "a billion positions claimed": manifest(max_length=10**9),
     "longer texts than positions": manifest(max_length=4096),
+    "longer texts than RoBERTa's positions": config(model_type="roberta", max_position_embeddings=24),
     "config with other labels": config(id2label={"0": "positive", "1": "negative"}),
     "config with another task": config(problem_type="regression"),
     "config that is a list": sealed(file("config.json", b"[]")),

@@ -7,7 +7,8 @@ import pytest
 from artifact_builder import MAX_LENGTH, SENTENCES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import ByteLevelBPETokenizer, Tokenizer
+from tokenizers.processors import RobertaProcessing
 
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
@@ -51,6 +52,24 @@ def test_counts_whole_pairs_and_marks_the_second(tokenizer, untruncated, first, 
     if not tokens.truncated:
         assert tokens.type_ids == whole.type_ids
     assert set(tokens.type_ids) <= {0, 1}
+
+
+def test_byte_level_tokenizer_with_four_special_tokens_around_a_pair(tmp_path):
+    """As RoBERTa has it: <s> A </s></s> B </s>."""
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(
+        SENTENCES, vocab_size=400, min_frequency=1, special_tokens=["<s>", "<pad>", "</s>"], show_progress=False
+    )
+    trained._tokenizer.post_processor = RobertaProcessing(sep=("</s>", 2), cls=("<s>", 0))
+    trained.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = TextTokenizer(tmp_path / "tokenizer.json", 16)
+    whole = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    long, short = SENTENCES[0] * 5, SENTENCES[1]
+    one, pair = tokenizer.encode([long, (long, short)])
+    assert (one.num_tokens, len(one.ids)) == (len(whole.encode(long)), 16)
+    assert (pair.num_tokens, len(pair.ids)) == (len(whole.encode(long, short)), 16)
+    assert pair.ids.count(2) == 3
+    assert tokenizer.encode(["x" * 3, ("x", "y")])[1].truncated is False
 
 
 def test_mixture_of_singles_and_pairs_keeps_its_order(tokenizer):
