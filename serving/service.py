@@ -16,7 +16,7 @@ os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
 import bentoml
 from ackd_service.app import create_app
-from ackd_service.bento import DirectService
+from ackd_service.bento import DirectService, PinnedImage
 from ackd_service.lifecycle import Lifecycle
 from ackd_service.location import artifact_folder
 from ackd_service.logs import set_up_logs
@@ -30,6 +30,7 @@ lifecycle: Lifecycle = app.state.lifecycle
 @bentoml.service(
     name="ackd",
     service_class=DirectService,
+    image=PinnedImage(python_version="3.11"),
     workers=int(os.environ.get("ACKD_WORKERS") or 1),
     # All of these are counted, logged and timed by the application itself.
     metrics={"enabled": False},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml.images import Image
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["DirectService"]
+__all__ = ["REQUIREMENTS", "DirectService", "PinnedImage"]
+
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 
 
 class DirectService(Service[Any]):  # type: ignore[misc]  # BentoML ships no types
@@ -35,3 +39,18 @@ class DirectService(Service[Any]):  # type: ignore[misc]  # BentoML ships no typ
                 await whole(scope, receive, send)
 
         return direct
+
+
+class PinnedImage(Image):  # type: ignore[misc]
+    """A Bento's image that installs serving/requirements.txt as it stands.
+
+    BentoML's own way looks for uv even when nothing is to be locked, and installs it from a package index
+    into the environment that it builds from.
+    """
+
+    def _freeze_python_requirements(self, bento_fs: Path, platform_: str | None = None) -> str:
+        requirements = REQUIREMENTS.read_text(encoding="utf-8")
+        folder = bento_fs / "env" / "python"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
+        return requirements

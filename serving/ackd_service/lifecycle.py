@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from ackd_deploy import __version__
-from ackd_deploy.errors import AckdError
+from ackd_deploy.errors import AckdError, ArtifactError
 from ackd_deploy.runtime import Classifier, Prediction, Tokens
+from ackd_deploy.runtime.selftest import self_test
 from ackd_service.batcher import Batcher
 from ackd_service.logs import log
 from ackd_service.metrics import Metrics
 from ackd_service.problems import Problem, try_later
-from ackd_service.selftest import check_golden
 from ackd_service.settings import Settings
 
 __all__ = ["Lifecycle", "Phase"]
@@ -132,7 +132,9 @@ class Lifecycle:
         classifier = Classifier.load(
             self.artifact, settings.provider, settings.threads, settings.variant, strict=settings.strict
         )
-        golden = check_golden(classifier)
+        golden = self_test(classifier)
+        if not golden:
+            raise ArtifactError("the artefact has no golden samples: nothing shows that it answers as it should")
         _warm_up(classifier, settings.max_batch_rows)
         return classifier, golden
 

