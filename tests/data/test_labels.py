@@ -25,7 +25,7 @@ def test_generic_names_take_the_datas():
 
 
 def test_generic_names_of_another_number_are_refused():
-    with pytest.raises(DataError, match="has 3 labels .* tells 2 apart") as caught:
+    with pytest.raises(DataError, match=r"has 3 labels .* tells 2 apart") as caught:
         align(["a", "b", "c"], ["LABEL_0", "LABEL_1"], source="x")
     assert "finetune" in caught.value.hint
 

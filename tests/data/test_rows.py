@@ -41,5 +41,7 @@ def test_take_keeps_a_row_together():
 
 
 def test_multi_label_take():
-    rows = Rows(["a", "b"], None, np.array([[1, 0], [0, 1]], dtype=np.float32), ("x", "y"), "multi_label_classification")
+    rows = Rows(
+        ["a", "b"], None, np.array([[1, 0], [0, 1]], dtype=np.float32), ("x", "y"), "multi_label_classification"
+    )
     assert rows.take(np.array([1])).labels.tolist() == [[0.0, 1.0]]
