@@ -179,7 +179,7 @@ class Run:
         return [name for name in self._state["stages"] if self.is_done(name)]
 
     def facts(self, stage: str) -> dict[str, Any]:
-        """Return what a stage recorded; empty where it hasn't ended."""
+        """Return what a stage recorded when it ended, well or not; empty where it hasn't."""
         facts: dict[str, Any] = self._state["stages"].get(stage, {}).get("facts", {})
         return facts
 
@@ -199,6 +199,12 @@ class Run:
         entry = self._state["stages"].setdefault(stage, {"started": _now()})
         entry.update(state="done", finished=_now(), facts=facts)
         self._state["versions"] = package_versions()
+        self._write()
+
+    def fail(self, stage: str, **facts: Any) -> None:
+        """Record what a stage found before it stopped the line; it is not done, and runs again."""
+        entry = self._state["stages"].setdefault(stage, {"started": _now()})
+        entry.update(state="failed", finished=_now(), facts=facts)
         self._write()
 
     def reset(self, *stages: str) -> None:

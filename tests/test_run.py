@@ -32,6 +32,18 @@ def test_starting_a_stage_again_forgets_what_it_found(tmp_path):
     assert Run.load(run.folder).facts("teacher") == {}
 
 
+def test_failed_stage_keeps_what_it_found_and_is_not_done(tmp_path):
+    run = Run.open(tmp_path / "a", recipe())
+    run.start("export")
+    run.fail("export", chosen=None)
+    again = Run.load(tmp_path / "a")
+    assert not again.is_done("export")
+    assert "export" not in again.stages()
+    assert again.facts("export") == {"chosen": None}
+    again.start("export")
+    assert again.facts("export") == {}
+
+
 def test_another_recipe_is_refused_with_its_keys(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
     run.finish("teacher", x=1)

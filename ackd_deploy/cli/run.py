@@ -18,6 +18,7 @@ from ackd_deploy.cli.options import (
     runs_option,
     set_option,
 )
+from ackd_deploy.errors import GateFailed
 
 
 @click.command()
@@ -49,7 +50,12 @@ def command(
 
     with run.lock():
         distill_run(run, device=device)
-        artifact = export_run(run, provider=provider)
+        try:
+            artifact = export_run(run, provider=provider)
+        except GateFailed:
+            # What missed its bound, and by how much, is best read there.
+            console.log(f"report  {write_report(run)}")
+            raise
         report = write_report(run)
     if as_json:
         console.emit_json(summary_json(run))

@@ -131,7 +131,7 @@ def test_refused_run_says_so_first(make_run: MakeRun) -> None:
     run = make_run(exported=False)
     facts = export_facts(chosen=None)
     facts["variants"] = facts["variants"][:1]
-    run.finish("export", **facts)
+    run.fail("export", **facts)
     text = Page(render_report(run)).text
     assert "Refused: no variant passed the gates" in text
     assert "int8_dynamic: invariance 3 (bound 0)." in text
