@@ -91,9 +91,7 @@ def model_inputs(model: Any) -> tuple[str, ...]:
     accepted = inspect.signature(model.forward).parameters
     # RoBERTa accepts token types but has one alone: an input that can only be zero is none.
     types = getattr(model.config, "type_vocab_size", 0) or 0
-    return tuple(
-        name for name in _INPUTS if name in accepted and (name != "token_type_ids" or types > 1)
-    )
+    return tuple(name for name in _INPUTS if name in accepted and (name != "token_type_ids" or types > 1))
 
 
 def export_graph(student: Path, target: Path, engine: Engine = "auto") -> Graph:
@@ -136,7 +134,9 @@ def _export_optimum(model: Any, target: Path) -> None:
     from optimum.exporters.onnx import export
     from optimum.exporters.tasks import TasksManager
 
-    make = TasksManager.get_exporter_config_constructor("onnx", model=model, task="text-classification")
+    make = TasksManager.get_exporter_config_constructor(
+        "onnx", model=model, task="text-classification", library_name="transformers"
+    )
     export(model, make(model.config), output=target, opset=_OPSET)
 
 

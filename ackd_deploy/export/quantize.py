@@ -77,15 +77,19 @@ def quantise_weights(model: Any, target: Path) -> None:
         quantiser.model.save_model_to_file(str(target), False)
 
 
-def quantise_static(
-    model: Any, target: Path, feeds: Feeds, *, reduce_range: bool, exclude: Sequence[str] = ()
-) -> None:
+def quantise_static(model: Any, target: Path, feeds: Feeds, *, reduce_range: bool, exclude: Sequence[str] = ()) -> None:
     """Weights in int8 per channel, activations in uint8 with scales fixed by calibration texts (QDQ).
 
     The model must be the raw graph: of a fused one ONNX Runtime would quantise the weights alone, silently.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     class Reader(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:

@@ -85,7 +85,9 @@ def smooth(model: Any, maxima: Maxima, alpha: float) -> None:
         arrays = [numpy_helper.to_array(weights[node.input[1]]) for node in mine]
         scales = smoothing_scales(maxima[activation], arrays, alpha)
         model.graph.initializer.append(numpy_helper.from_array(1.0 / scales, f"{activation}_smoothing"))
-        before[mine[0].output[0]] = helper.make_node("Mul", [activation, f"{activation}_smoothing"], [f"{activation}_smooth"])
+        before[mine[0].output[0]] = helper.make_node(
+            "Mul", [activation, f"{activation}_smoothing"], [f"{activation}_smooth"]
+        )
         for node, array in zip(mine, arrays, strict=True):
             name = node.input[1]
             weights[name].CopyFrom(numpy_helper.from_array((array * scales[:, None]).astype(np.float32), name))

@@ -189,7 +189,10 @@ class Export(Section):
     )
     engine: Literal["auto", "optimum", "torch"] = "auto"
     max_batch: Count = 32
-    latency_rounds: Count = 15
+    latency_rounds: Count = Field(15, description="Interleaved rounds of the latency measurement, at most.")
+    latency_threads: Count = Field(
+        1, description="Threads that each system gets while it is timed, PyTorch and ONNX Runtime alike."
+    )
     golden_samples: Annotated[int, Field(ge=0, le=1000)] = Field(
         8,
         description="Validation texts stored in the artefact with their answers, for its self-test. They leave with "

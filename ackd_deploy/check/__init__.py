@@ -1,0 +1,1 @@
+"""Figures, bounds and verdicts: what an exported variant must prove before it may leave."""

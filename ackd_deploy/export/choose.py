@@ -1,0 +1,24 @@
+"""Which variant is served: the fastest that nothing refuses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ackd_deploy.export.judge import Judgement
+from ackd_deploy.recipe import Recipe
+
+__all__ = ["choose"]
+
+# Two variants closer than this are equally fast on any other day; the smaller file then wins.
+_TIE = 0.03
+
+
+def choose(judgements: Sequence[Judgement], recipe: Recipe) -> Judgement | None:
+    """Return the variant with the least time for the recipe's workload among those that pass, or None."""
+    workload = recipe.export.workload
+    passing = [found for found in judgements if not found.refusals(recipe) and workload in found.timings]
+    if not passing:
+        return None
+    fastest = min(found.timings[workload].seconds for found in passing)
+    near = [found for found in passing if found.timings[workload].seconds <= (1.0 + _TIE) * fastest]
+    return min(near, key=lambda found: (found.size_bytes or 0, found.timings[workload].seconds))

@@ -1,0 +1,285 @@
+"""``export``: graph, variants, gates, choice, artefact. Each can stop the line."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ackd_deploy import console
+from ackd_deploy.artifact import Manifest, seal, write_artifact
+from ackd_deploy.check.latency import System, Timing, measure, workload_texts
+from ackd_deploy.check.stats import expected_calibration_error, fit_temperature, softmax
+from ackd_deploy.check.torch_model import TorchClassifier
+from ackd_deploy.errors import AckdError, ArtifactError, GateFailed
+from ackd_deploy.export.choose import choose
+from ackd_deploy.export.graph import Graph, export_graph
+from ackd_deploy.export.inputs import Inputs, calibration_feeds, check_student, gather, texts_of
+from ackd_deploy.export.judge import Judgement, as_row, judge, judge_latency
+from ackd_deploy.export.package import copy_reader_files, golden_samples, graph_file, make_manifest
+from ackd_deploy.export.table import variants_table
+from ackd_deploy.export.variants import Built, build_variant
+from ackd_deploy.files import sha256_file
+from ackd_deploy.metrics import primary
+from ackd_deploy.run import Run
+from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
+from ackd_deploy.runtime.tokenizer import TextTokenizer
+
+__all__ = ["export_run"]
+
+TEACHER, STUDENT = "teacher", "student"
+_WORKLOADS = ("single", "batch")
+
+
+def export_run(run: Run, *, provider: str = "cpu") -> Path:
+    """Export the run's student, gate every variant of the recipe, and write the artefact.
+
+    The caller holds the run's lock. The stage ``export`` of run.json is done only when an artefact was
+    written; where nothing passes, an older artefact stays as it was.
+
+    Returns:
+        The artefact's folder, ``artifact`` in the run's.
+
+    Raises:
+        GateFailed: no variant passes; the table on stdout says why.
+        AckdError: other subclasses, for everything that a user can mend.
+    """
+    started = time.monotonic()
+    run.start("export")
+    with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=run.folder) as name:
+        work = Path(name)
+        inputs = gather(run)
+        student_logits, student_metrics, temperature = _student(run, inputs)
+        console.log("exporting the graph")
+        graph = export_graph(inputs.student, work / "raw.onnx", run.recipe.export.engine)
+        built, judgements = _build_all(run, graph, inputs, work)
+        artifact = _provisional(run, graph, inputs, built, work / "artifact", temperature)
+        threads = effective_cpus()
+        for variant in built:
+            console.log(f"checking {variant.name}")
+            judgements.append(
+                judge(variant, artifact, graph, inputs, run.recipe, student_logits, provider=provider, threads=threads)
+            )
+        order = run.recipe.export.variants
+        judgements.sort(key=lambda found: order.index(found.name))  # type: ignore[arg-type]
+        references = _latency(run, inputs, judgements, artifact, provider)
+        chosen = choose(judgements, run.recipe)
+        rows = [as_row(found, run.recipe, TEACHER) for found in judgements]
+        facts = _facts(run, inputs, rows, chosen, student_metrics, references, graph, provider)
+        _print(run, inputs, facts)
+        if chosen is None:
+            # The report shows which bound was missed, and by how much.
+            run.fail("export", **facts)
+            raise _refusal(run, rows)
+        facts["calibration"] = _calibration(inputs, artifact, chosen.name, temperature)
+        final = _write(run, inputs, graph, judgements, chosen, artifact, rows, temperature)
+    run.finish("export", **facts, seconds=time.monotonic() - started, artifact=final.name)
+    return final
+
+
+def _student(run: Run, inputs: Inputs) -> tuple[npt.NDArray[np.float32], dict[str, float], float]:
+    """The reference: the student's logits in PyTorch, its metrics, and the temperature to ship."""
+    console.log(f"reference: the student in PyTorch on {len(inputs.validation):,} validation rows")
+    model = TorchClassifier(inputs.student, inputs.max_length, effective_cpus())
+    logits = model.logits(inputs.texts)
+    found = check_student(run, logits, inputs)
+    temperature = 1.0
+    single_label = run.recipe.data.problem_type == "single_label_classification"
+    if run.recipe.export.fit_temperature and single_label:
+        temperature = fit_temperature(model.logits(texts_of(inputs.calibration)), inputs.calibration.labels)
+    return logits, found, temperature
+
+
+def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list[Built], list[Judgement]]:
+    tokenizer = TextTokenizer(inputs.student / "tokenizer.json", inputs.max_length)
+    calibration = calibration_feeds(inputs, tokenizer, graph.inputs)
+    features = cpu_info().features
+    built, broken = [], []
+    for name in dict.fromkeys(run.recipe.export.variants):
+        console.log(f"building {name}")
+        try:
+            built.append(build_variant(name, graph, work, calibration, features))
+        except AckdError:
+            raise
+        except Exception as error:
+            # ONNX Runtime's tools fail on some graphs, each with errors of its own: that refuses this variant.
+            reason = (str(error).strip().splitlines() or [""])[0][:200]
+            broken.append(Judgement(name, problem=f"cannot be built: {type(error).__name__}: {reason}"))
+    return built, broken
+
+
+def _provisional(
+    run: Run, graph: Graph, inputs: Inputs, built: Sequence[Built], folder: Path, temperature: float
+) -> Path:
+    """Write an artefact with all variants, to be measured through the runtime."""
+    if not built:
+        raise GateFailed("no variant could be built")
+    folder.mkdir()
+    copy_reader_files(inputs.student, folder)
+    _place(built, built[0].name, folder)
+    seal(folder, make_manifest(run, inputs, graph, built, built[0].name, temperature=temperature))
+    return folder
+
+
+def _place(built: Sequence[Built], chosen: str, folder: Path) -> None:
+    for variant in built:
+        target = folder / graph_file(variant, chosen)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(variant.path, target)
+
+
+def _latency(
+    run: Run, inputs: Inputs, judgements: list[Judgement], artifact: Path, provider: str
+) -> dict[str, dict[str, Timing]]:
+    """Time teacher, student and every variant that loads; returns the PyTorch timings by workload."""
+    export = run.recipe.export
+    tokenizer = TextTokenizer(inputs.student / "tokenizer.json", inputs.max_length)
+    lengths = [len(row.ids) for row in tokenizer.encode(inputs.texts)]
+    systems = [
+        System(TEACHER, "torch", run.path("teacher"), inputs.max_length),
+        System(STUDENT, "torch", inputs.student, inputs.max_length),
+        *(System(f.name, "artifact", artifact, inputs.max_length, f.name) for f in judgements if f.problem is None),
+    ]
+    references: dict[str, dict[str, Timing]] = {}
+    for workload in _WORKLOADS:
+        console.log(f"latency, {'one text at a time' if workload == 'single' else f'batches of {export.max_batch}'}")
+        texts = workload_texts(inputs.texts, lengths, workload, export.max_batch)  # type: ignore[arg-type]
+        timings = measure(
+            systems,
+            texts,
+            batch=1 if workload == "single" else export.max_batch,
+            rounds=export.latency_rounds,
+            threads=export.latency_threads,
+            provider=provider,
+        )
+        references[workload] = {name: timings[name] for name in (TEACHER, STUDENT)}
+        others = [STUDENT, *(name for name in ("fp32",) if name in timings)]
+        for found in judgements:
+            judge_latency(found, workload, timings, TEACHER, run.recipe, others)
+    return references
+
+
+def _facts(
+    run: Run,
+    inputs: Inputs,
+    rows: list[dict[str, Any]],
+    chosen: Judgement | None,
+    student_metrics: dict[str, float],
+    references: dict[str, dict[str, Timing]],
+    graph: Graph,
+    provider: str,
+) -> dict[str, Any]:
+    student = references[run.recipe.export.workload]
+    ratio = student[STUDENT].seconds / student[TEACHER].seconds
+    methods = [*run.recipe.distill.baselines, run.recipe.distill.method]
+    return {
+        "variants": rows,
+        "chosen": chosen.name if chosen else None,
+        "workload": run.recipe.export.workload,
+        "metric": primary(run.recipe.data.problem_type),
+        "student": student_metrics,
+        "validation_rows": len(inputs.validation),
+        "latency": {
+            # Students of all methods are one network with other weights, so they take the same time.
+            "ratios": {TEACHER: 1.0, **dict.fromkeys(methods, ratio)},
+            "torch": {w: {name: t.as_json() for name, t in found.items()} for w, found in references.items()},
+            "threads": run.recipe.export.latency_threads,
+        },
+        "engine": graph.engine,
+        "opset": graph.opset,
+        "provider": provider,
+        "cpu": cpu_info().as_dict(),
+    }
+
+
+def _print(run: Run, inputs: Inputs, facts: dict[str, Any]) -> None:
+    metric = facts["metric"]
+    note = (
+        f"{metric} and agreement with the student in % of {len(inputs.validation):,} validation rows; time over that "
+        f"of the teacher in PyTorch, {_threads(run.recipe.export.latency_threads)}, {facts['cpu']['model']}; "
+        f"chosen for {'one text at a time' if facts['workload'] == 'single' else 'batches'}"
+    )
+    console.print_table(
+        variants_table(
+            facts["variants"],
+            metric=metric,
+            student_metric=facts["student"][metric],
+            chosen=facts["chosen"],
+            teacher=TEACHER,
+            note=note,
+        )
+    )
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
+    lines = [f"{row['name']}: {'; '.join(row['reasons'])}" for row in rows]
+    old = run.path("artifact")
+    kept = f"; the older artefact in {old} is untouched" if old.exists() else ""
+    return GateFailed(
+        "\n  ".join([f"no variant passes its gates, so no artefact was written{kept}", *lines]),
+        hint="the bounds stand in the recipe's section gates; --set gates.KEY=VALUE changes one",
+    )
+
+
+def _calibration(inputs: Inputs, artifact: Path, chosen: str, temperature: float) -> dict[str, float | None]:
+    """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
+    if inputs.validation.problem_type != "single_label_classification":
+        return {"temperature": temperature, "ece_before": None, "ece_after": None}
+    logits = Classifier.load(artifact, variant=chosen).logits(inputs.texts)
+    labels = inputs.validation.labels
+    return {
+        "temperature": temperature,
+        "ece_before": expected_calibration_error(softmax(logits), labels),
+        "ece_after": expected_calibration_error(softmax(logits / temperature), labels),
+    }
+
+
+def _write(
+    run: Run,
+    inputs: Inputs,
+    graph: Graph,
+    judgements: Sequence[Judgement],
+    chosen: Judgement,
+    provisional: Path,
+    rows: list[dict[str, Any]],
+    temperature: float,
+) -> Path:
+    """Write the artefact: the winner, and the others that passed."""
+    passing = [found.built for found in judgements if found.built and not found.refusals(run.recipe)]
+    golden = golden_samples(
+        Classifier.load(provisional, variant=chosen.name), inputs.texts, run.recipe.export.golden_samples
+    )
+    weights = inputs.student / "model.safetensors"
+    if not weights.is_file():
+        raise ArtifactError(f"{weights} is missing")
+
+    def build(folder: Path) -> Manifest:
+        copy_reader_files(inputs.student, folder)
+        _place(passing, chosen.name, folder)
+        gates = [gate for row in rows for gate in row["gates"]]
+        provenance: dict[str, object] = {"student_sha256": sha256_file(weights)}
+        return make_manifest(
+            run,
+            inputs,
+            graph,
+            passing,
+            chosen.name,
+            gates=gates,
+            golden=golden,
+            temperature=temperature,
+            provenance=provenance,
+        )
+
+    final = run.path("artifact")
+    write_artifact(final, build)
+    return final

@@ -1,0 +1,45 @@
+"""The table of all variants, with the reason of each refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["variants_table"]
+
+_COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+
+
+def variants_table(
+    rows: Sequence[dict[str, Any]], *, metric: str, student_metric: float, chosen: str | None, teacher: str, note: str
+) -> RenderableType:
+    """Render rows of `judge.as_row` as a table, with what was refused or left open below it."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
+    for name in ("variant", metric, "agree", "MB", "1 text", "batch", "p50 ms", "gates"):
+        table.add_column(name, justify="left" if name in ("variant", "gates") else "right", no_wrap=True)
+    table.add_row("student, PyTorch", f"{100 * student_metric:.1f}", *["-"] * 5, "-", style="dim")
+    for row in rows:
+        served = row["name"] == chosen
+        gates = {gate["gate"]: gate["figure"] for gate in row["gates"]}
+        single = row["timings"].get("single", {})
+        table.add_row(
+            Text(row["name"], style="bold" if served else ""),
+            _figure(row["accuracy"], 100, 1),
+            _figure(gates.get("agreement"), 100, 1),
+            _figure(row["size_mb"], 1, 1),
+            _figure(row["latency_ratios"].get(f"single to {teacher}"), 1, 2),
+            _figure(row["latency_ratios"].get(f"batch to {teacher}"), 1, 2),
+            _figure(single.get("p50_ms"), 1, 2),
+            Text(row["verdict"] + (", served" if served else ""), style=_COLOURS[row["verdict"]]),
+        )
+    reasons = [Text(f"{row['name']}: {'; '.join(row['reasons'])}", style="dim") for row in rows if row["reasons"]]
+    return Group(table, *reasons)
+
+
+def _figure(value: float | None, factor: float, digits: int) -> str:
+    return "-" if value is None else f"{factor * value:.{digits}f}"
