@@ -17,6 +17,9 @@ from ackd_deploy.errors import DataError
 __all__ = ["TokenizerFile"]
 
 
+_OFFSET_MODELS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
+
+
 class TokenizerFile:
     """tokenizer.json with what the files beside it say about padding and token types.
 
@@ -88,6 +91,16 @@ class TokenizerFile:
         size = self._json("config.json").get("vocab_size")
         return size if isinstance(size, int) else None
 
+    @cached_property
+    def _positions(self) -> int | None:
+        config = self._json("config.json")
+        size = config.get("max_position_embeddings")
+        if not isinstance(size, int) or size < 1:
+            return None
+        # RoBERTa and its kin count positions from the padding id on, so their first rows are never used.
+        offset = self.pad_id + 1 if config.get("model_type") in _OFFSET_MODELS else 0
+        return size - offset
+
     def check_ids(self, ids: npt.NDArray[np.int32]) -> None:
         """Refuse ids that the model has no embedding for.
 
@@ -104,11 +117,21 @@ class TokenizerFile:
         """Return a tokenizer that truncates to ``max_length`` (the longer text of a pair first) and never pads.
 
         Raises:
-            DataError: ``max_length`` leaves no room for text beside the special tokens.
+            DataError: ``max_length`` leaves no room for text beside the special tokens, or is more than the model has
+                positions for.
         """
+        positions = self._positions
+        if positions is not None and max_length > positions:
+            raise DataError(
+                f"data.max_length is {max_length}, and the model in {self.folder} has {positions} positions",
+                hint=f"--set data.max_length={positions}, or less",
+            )
         special = self._tokenizer.num_special_tokens_to_add(True)
         if max_length <= special:
-            raise DataError(f"data.max_length {max_length} leaves no room beside {special} special tokens")
+            raise DataError(
+                f"data.max_length {max_length} leaves no room beside {special} special tokens",
+                hint="--set data.max_length=64 is ordinary for sentences",
+            )
         tokenizer = Tokenizer.from_str(self._content)
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)

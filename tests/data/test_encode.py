@@ -42,7 +42,7 @@ def test_facts_of_the_rows(tiny_teacher, tmp_path):
     assert encoded.lengths.dtype == np.int32
     assert encoded.lengths.tolist() == [len(encoded.row(i)) for i in range(4)]
     assert encoded.lengths.max() == 12
-    whole = encode_rows(data, tiny_teacher, 512, tmp_path)
+    whole = encode_rows(data, tiny_teacher, 64, tmp_path)
     assert not whole.truncated.any()
     assert encoded.truncated.tolist() == (whole.lengths > 12).tolist()
     assert encoded.truncated.any()
@@ -184,6 +184,15 @@ def test_tokenizer_of_another_model(tiny_teacher, tmp_path):
 def test_room_for_text_is_asked_for(tiny_teacher, tmp_path):
     with pytest.raises(DataError, match="leaves no room"):
         encode_rows(rows(pairs=TEXTS), tiny_teacher, 3, tmp_path)
+
+
+@pytest.mark.parametrize(("model_type", "most"), [("bert", 32), ("roberta", 31)])
+def test_no_more_tokens_than_positions(tiny_teacher, tmp_path, model_type, most):
+    folder = shutil.copytree(tiny_teacher, tmp_path / "model")
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type, "max_position_embeddings": 32}))
+    assert encode_rows(rows(), folder, most, tmp_path / "cache").max_length == most
+    with pytest.raises(DataError, match=f"has {most} positions"):
+        encode_rows(rows(), folder, most + 1, tmp_path / "cache")
 
 
 def test_labels_of_every_type_come_back(tiny_teacher, tmp_path):

@@ -1,0 +1,19 @@
+"""What importing the room costs: no torch, and neither datasets nor pyarrow for local text files."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from ackd_deploy.data import load_rows
+from ackd_deploy.recipe.schema import Data
+path = Path(sys.argv[1])
+assert len(load_rows(str(path), Data(train=str(path), validation=str(path)), None)) == 96
+print(sorted({"torch", "transformers", "datasets", "pyarrow", "pandas"} & sys.modules.keys()))
+"""
+
+
+def test_local_text_needs_no_heavy_package(tiny_data):
+    command = [sys.executable, "-c", SCRIPT, str(tiny_data / "train.csv")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
