@@ -77,16 +77,27 @@ class TextTokenizer:
 
         Raises:
             DataError: an entry is no text, or holds a lone surrogate, which has no meaning in UTF-8.
+            ArtifactError: the tokenizer contradicts itself, such as one without its own unknown token.
         """
         for position, text in enumerate(texts):
             _check(text, position)
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        encodings = self._encode(list(texts))
         return [self._tokens(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
     def id_of(self, token: str) -> int | None:
         """Return the id of a token, or None."""
         found: int | None = self._tokenizer.token_to_id(token)
         return found
+
+    def _encode(self, texts: list[Any]) -> list[Any]:
+        try:
+            encodings: list[Any] = self._tokenizer.encode_batch_fast(texts)
+        except BaseException as error:
+            if not _from_rust(error):
+                raise
+            # The texts were checked: what is left is a tokenizer that contradicts itself.
+            raise ArtifactError(f"the tokenizer fails: {str(error)[:200]}") from None
+        return encodings
 
     def _tokens(self, text: Text, encoding: Any) -> Tokens:
         ids: list[int] = encoding.ids
@@ -96,7 +107,7 @@ class TextTokenizer:
             if isinstance(text, str):
                 count = self._count(encoding) + self._special
             else:
-                parts = self._tokenizer.encode_batch_fast(list(text))
+                parts = self._encode(list(text))
                 count = sum(map(self._count, parts)) + self._special_of_pair
         return Tokens(ids, encoding.type_ids, count)
 
@@ -134,10 +145,14 @@ def _read(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except BaseException as error:
-        # A panic in Rust arrives as PanicException, which is no Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        if not _from_rust(error):
             raise
         raise ArtifactError(f"{path} is not a tokenizer: {str(error)[:200]}") from None
+
+
+def _from_rust(error: BaseException) -> bool:
+    """Return whether Rust reported an error; a panic there arrives as PanicException, which is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _check(text: object, position: int) -> None:

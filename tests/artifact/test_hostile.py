@@ -186,6 +186,14 @@ def vocabulary(change: Callable[[dict[str, int]], dict[str, int]]) -> Change:
     return sealed(apply)
 
 
+def tokenizer(**change: Any) -> Change:
+    def apply(folder: Path) -> None:
+        path = folder / "tokenizer.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    return sealed(apply)
+
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DEEP = "[" * 200_000 + "]" * 200_000
 BOMB = pickle.dumps(Bomb(), protocol=4)
@@ -279,6 +287,12 @@ ON_LOADING: dict[str, Change] = {
     ),
     "tokenizer with one id far beyond the embedding": vocabulary(lambda words: words | {"evil": 2**31}),
     "tokenizer of five tokens": vocabulary(lambda words: {word: words[word] for word in SPECIAL}),
+    "tokenizer whose normaliser makes Rust panic": tokenizer(
+        normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}
+    ),
+    "tokenizer without its unknown token": vocabulary(
+        lambda words: {word: index for word, index in words.items() if word != "[UNK]" and len(word) > 1}
+    ),
     "tokenizer that is JSON and no tokenizer": sealed(file("tokenizer.json", b"{}")),
     "tokenizer nested too deeply": sealed(file("tokenizer.json", DEEP.encode())),
     "tokenizer that is a pickle's start": sealed(file("tokenizer.json", b"cos\nsystem\n(S'true'\ntR.")),
