@@ -1,0 +1,134 @@
+"""Killed anywhere and started again, a run ends with the weights of one that was never interrupted."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ackd_deploy.distill import distill_run
+from ackd_deploy.files import sha256_file
+from ackd_deploy.recipe import load_recipe
+from ackd_deploy.run import Run
+
+WORKER = Path(__file__).with_name("kill_worker.py")
+
+
+@pytest.fixture
+def frequent(tiny_recipe: Path) -> Path:
+    """The tiny recipe with a checkpoint every other step."""
+    text = tiny_recipe.read_text(encoding="utf-8")
+    text = text.replace("distill:\n", "distill:\n  checkpoint_steps: 2\n  log_steps: 3\n")
+    tiny_recipe.write_text(text, encoding="utf-8")
+    return tiny_recipe
+
+
+def weights(folder: Path) -> dict[str, str]:
+    names = ("teacher", "student", "baselines/finetune")
+    return {name: sha256_file(folder / name / "model.safetensors") for name in names}
+
+
+def lines(folder: Path) -> list[tuple[str, int, float]]:
+    entries = (json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines())
+    return [(entry["stage"], entry["step"], entry["loss"]) for entry in entries]
+
+
+def worker(recipe: Path, folder: Path, moment: str) -> int:
+    command = [sys.executable, str(WORKER), str(recipe), str(folder), moment]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode
+
+
+@pytest.fixture
+def reference(frequent: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "reference"
+    run = Run.open(folder, load_recipe(frequent))
+    distill_run(run, device="cpu")
+    return folder
+
+
+@pytest.mark.slow
+def test_killed_at_random_points_of_its_writes_and_resumed(frequent: Path, tmp_path: Path, reference: Path) -> None:
+    folder = tmp_path / "killed"
+    chance = random.Random(20261122)  # noqa: S311
+    kills = 0
+    for _ in range(40):
+        # About as many fsyncs as a stage makes: some deaths come early, some late, some never.
+        code = worker(frequent, folder, f"fsync:{chance.randint(8, 70)}")
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        kills += 1
+    else:
+        pytest.fail("the run made no progress between its deaths")
+    assert kills >= 2
+    assert weights(folder) == weights(reference)
+    assert lines(folder) == lines(reference)
+
+
+@pytest.mark.slow
+def test_killed_at_random_times_and_resumed(frequent: Path, tmp_path: Path, reference: Path) -> None:
+    folder = tmp_path / "killed"
+    chance = random.Random(7)  # noqa: S311
+    for _ in range(3):
+        code = worker(frequent, folder, f"seconds:{chance.uniform(0.3, 1.5)}")
+        assert code in (0, -signal.SIGKILL)
+    assert worker(frequent, folder, "never") == 0
+    assert weights(folder) == weights(reference)
+    assert lines(folder) == lines(reference)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_resumes(
+    number: signal.Signals, frequent: Path, tmp_path: Path, reference: Path
+) -> None:
+    folder = tmp_path / "stopped"
+    # Long enough that the signal falls into the training.
+    arguments = ["distill", str(frequent), "--run", str(folder), "--device", "cpu", "--set", "teacher.finetune.epochs=200"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ackd_deploy", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopped after step" in said
+    assert "the same command goes on from here" in said
+    assert "Traceback" not in said
+    saved = sorted((folder / "checkpoints" / "teacher").glob("step-*"))
+    assert saved
+    again = subprocess.run(
+        [sys.executable, "-m", "ackd_deploy", *arguments, "--set", "distill.baselines=[]"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    # Another recipe is refused; nothing that was good is touched.
+    assert again.returncode == 2
+    assert sorted((folder / "checkpoints" / "teacher").glob("step-*")) == saved
+
+
+def test_a_finished_run_does_nothing(new_run, capfd: pytest.CaptureFixture[str]) -> None:
+    run = new_run("distill.baselines=[]")
+    distill_run(run, device="cpu")
+    before = {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.is_file()}
+    distill_run(run, device="cpu")
+    assert {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.is_file()} == before
+    assert "distilled already" in capfd.readouterr().err
+
+
+def test_damaged_student_weights_are_trained_again(new_run, capfd: pytest.CaptureFixture[str]) -> None:
+    run = new_run("distill.baselines=[]")
+    distill_run(run, device="cpu")
+    file = run.path("student", "model.safetensors")
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    distill_run(run, device="cpu")
+    assert "damaged" in capfd.readouterr().err
+    assert file.read_bytes() == good
