@@ -67,7 +67,7 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
         metric = primary(problem_type)
         compared.append(
             Compared(
-                name=f"{run.recipe.name}:{model}",
+                name=f"{run.folder.resolve().name}:{model}",
                 metric=metric,
                 value=metrics(problem_type, saved.logits, saved.labels)[metric],
                 interval=metric_interval(problem_type, saved),
@@ -125,7 +125,7 @@ def comparison_table(compared: Sequence[Compared]) -> Table:
             number(one.size_mb),
             MISSING if d is None else points(d.difference),
             MISSING if d is None else f"{points(d.interval[0])} … {points(d.interval[1])}",
-            MISSING if d is None or d.p_value is None else f"{d.p_value:.3f}",
+            MISSING if d is None or d.p_value is None else p_value(d.p_value).removeprefix("= "),
             "reference" if d is None else d.verdict,
         )
     return table
@@ -134,6 +134,11 @@ def comparison_table(compared: Sequence[Compared]) -> Table:
 def points(share: float) -> str:
     """Show a difference of shares in points, with its sign."""
     return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """Show a p-value with its relation sign: "= 0.031", or "< 0.001"."""
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def compared_json(compared: Sequence[Compared]) -> dict[str, Any]:

@@ -31,16 +31,18 @@ _TITLES = {
 # What a line is about, and what says nothing over steps.
 _SKIPPED = {"step", "epoch", "steps", "seed", "time", "seconds", "rank", "stage", "sar_mean", "sar_effective"}
 _LEVELS = {"sar_correlation": 0.0, "sar_effective_share": 1.0, "sar_largest": 1.0}
-_MAX_PLOTS = 12
+_ASIDE = {"grad_norm", "clip_rate", "samples_per_second", "learning_rate"}
+_MAX_PLOTS = 14
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawn plot, ready for the page."""
+    """A drawn plot, ready for the page; ``aside`` ones are for those who look for trouble."""
 
     title: str
     note: str
     svg: str
+    aside: bool = False
 
 
 def training_plots(lines: Sequence[dict[str, Any]], names: dict[str, str]) -> list[Plot]:
@@ -78,5 +80,5 @@ def training_plots(lines: Sequence[dict[str, Any]], names: dict[str, str]) -> li
                 prefix=f"t{len(plots)}",
                 level=_LEVELS.get(name),
             )
-            plots.append(Plot(title, note, svg))
+            plots.append(Plot(title, note, svg, name in _ASIDE))
     return plots

@@ -104,7 +104,10 @@ def curves_svg(
     curves: Sequence[Curve], *, title: str, x_label: str, y_label: str, prefix: str, level: float | None = None
 ) -> str:
     """Lines over steps or epochs; long ones are thinned to some 400 points, each the mean of its stretch."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _figure(x_label, y_label)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     if level is not None:
         axes.axhline(level, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
     for curve in curves:

@@ -9,7 +9,7 @@ from typing import Any
 from ackd_deploy import __version__
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.recipe import dump_recipe
-from ackd_deploy.report.compare import points
+from ackd_deploy.report.compare import p_value, points
 from ackd_deploy.report.paired import paired_difference
 from ackd_deploy.report.saved import Predictions, finite, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
@@ -87,7 +87,7 @@ def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
             d = paired_difference(run.recipe.data.problem_type, predictions[other], predictions[main])
         except DataError:
             continue
-        test = "" if d.p_value is None else f", McNemar p = {d.p_value:.2g}"
+        test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
         said.append(
             f"T{_spoken(main)[1:]} against {_spoken(other)}: {points(d.difference)} points "
             f"(95 % interval {points(d.interval[0])} to {points(d.interval[1])}{test}) on {d.rows:,} rows: {d.verdict}."

@@ -74,7 +74,8 @@ def test_page_tells_the_run(make_run: MakeRun) -> None:
         "Training loss",
         "SAR: effective sample size",
         "a triumph",
-        "label error?",
+        "the teacher contradicts the label of 1",
+        "Likely label errors",
         "calibration error",
         "negative",
         "seed 42",
@@ -125,6 +126,21 @@ def test_hostile_data_stays_text(make_run: MakeRun, labels) -> None:
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
     assert HOSTILE in page.text
     assert "49" not in {word.strip() for word in page.words}
+
+
+def test_likely_label_errors_come_before_the_merely_hard(make_run: MakeRun, labels) -> None:
+    run = make_run()
+    hardest = [
+        {"row": row, "text": f"sentence {row:02d}.", "label": "a", "weight": 9.0 - row / 10, "teacher_label": "b",
+         "likely_label_error": row % 3 == 2}
+        for row in range(45)
+    ]  # fmt: skip
+    finish_model(run, "student-ackd", range(176), labels, hardest=hardest)
+    text = Page(render_report(run)).text
+    shown = [int(number) for number in re.findall(r"sentence (\d\d)\.", text)]
+    assert shown == [r for r in range(45) if r % 3 == 2] + [r for r in range(45) if r % 3 != 2]
+    assert "5 more" in text
+    assert "20 more" in text
 
 
 def test_refused_run_says_so_first(make_run: MakeRun) -> None:
