@@ -27,7 +27,7 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     _check_labels(config, manifest, source)
     task = config.get("problem_type")
     if task is not None and task != manifest.problem_type:
-        raise ArtifactError(f"{source} says problem_type {task!r}, the manifest {manifest.problem_type!r}")
+        raise ArtifactError(f"{source} says problem_type {str(task)[:60]!r}, the manifest {manifest.problem_type!r}")
     vocabulary = config.get("vocab_size")
     if vocabulary is not None and (type(vocabulary) is not int or not 1 <= vocabulary <= 10_000_000):
         raise ArtifactError(f"{source} has a vocab_size that is no number of tokens")
@@ -37,7 +37,7 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     positions = config.get("max_position_embeddings")
     # Models without a table of positions write -1.
     if type(positions) is int and positions > 0:
-        if config.get("model_type") in _POSITIONS_AFTER_PADDING:
+        if str(config.get("model_type")) in _POSITIONS_AFTER_PADDING:
             positions -= (pad or 0) + 1
         if positions < manifest.max_length:
             raise ArtifactError(
