@@ -18,9 +18,11 @@ from ackd_service.classify import Classify
 from ackd_service.health import Health
 from ackd_service.http import Guard, json_response
 from ackd_service.info import Info
+from ackd_service.kserve import KServe
 from ackd_service.lifecycle import Lifecycle
 from ackd_service.metrics import Metrics
 from ackd_service.openapi import document
+from ackd_service.openapi_v2 import v2_paths
 from ackd_service.page import Page
 from ackd_service.settings import Settings
 
@@ -37,7 +39,8 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
     guard = Guard(settings, metrics)
     reader = BodyReader(settings.max_body_bytes, settings.max_reading_bytes, settings.body_seconds)
     classify, health = Classify(lifecycle, reader), Health(lifecycle)
-    openapi = document(with_token=settings.token is not None)
+    with_token = settings.token is not None
+    openapi = document(with_token=with_token, extra_paths=v2_paths(with_token=with_token))
 
     async def describe(request: Request) -> Response:
         return json_response(openapi)
@@ -58,6 +61,7 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
         # BentoML's name for the same document.
         Route("/docs.json", guard("openapi", describe)),
         Route("/", guard("page", Page())),
+        *_v2_routes(KServe(lifecycle, reader, classify), guard),
     ]
     middleware = []
     if settings.cors_origins:
@@ -73,3 +77,18 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
     app.state.lifecycle = lifecycle
     return app
+
+
+def _v2_routes(v2: KServe, guard: Guard) -> list[Route]:
+    routes = [
+        Route("/v2", guard("v2", v2.server, plain=True)),
+        Route("/v2/health/live", guard("v2_live", v2.live, plain=True)),
+        Route("/v2/health/ready", guard("v2_ready", v2.ready, plain=True)),
+    ]
+    for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        routes += [
+            Route(model, guard("v2_model", v2.model, private=True, plain=True)),
+            Route(f"{model}/ready", guard("v2_model_ready", v2.model_ready, plain=True)),
+            Route(f"{model}/infer", guard("v2_infer", v2.infer, private=True, plain=True), methods=["POST"]),
+        ]
+    return routes

@@ -40,12 +40,13 @@ class Guard:
         self._log_requests = settings.log_requests
         self._token = settings.token.get_secret_value().encode() if settings.token else None
 
-    def __call__(self, route: str, endpoint: Endpoint, *, private: bool = False) -> Endpoint:
+    def __call__(self, route: str, endpoint: Endpoint, *, private: bool = False, plain: bool = False) -> Endpoint:
         """Return the guarded endpoint.
 
         Args:
             route: its name in metrics and logs.
             private: ask for the bearer token, where one is set.
+            plain: errors as KServe's protocol has them (Problem.body).
         """
 
         async def guarded(request: Request) -> Response:
@@ -58,14 +59,14 @@ class Guard:
                     self._check_token(request)
                 response = await endpoint(request)
             except Problem as problem:
-                response = json_response(problem.body(request_id), problem.status, problem.headers)
+                response = json_response(problem.body(request_id, plain=plain), problem.status, problem.headers)
                 self._metrics.rejected(problem.code)
             except ClientDisconnect:
                 response = Response(status_code=_CLIENT_GONE)
             except Exception:
                 log.exception("a request failed", extra={"fields": {"request_id": request_id, "route": route}})
                 failure = Problem(500, "internal", "the service failed; its log has the details under this request id")
-                response = json_response(failure.body(request_id), failure.status)
+                response = json_response(failure.body(request_id, plain=plain), failure.status)
             response.headers["x-request-id"] = request_id
             seconds = time.perf_counter() - started
             self._metrics.request(route, response.status_code, seconds)

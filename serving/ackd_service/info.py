@@ -34,7 +34,7 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
     manifest, settings = classifier.manifest, lifecycle.settings
     # Golden samples double as examples: they are real, and the answers to them are known.
     examples = [
-        sample.text if sample.pair is None else [sample.text, sample.pair]
+        sample.text.strip() if sample.pair is None else [sample.text.strip(), sample.pair.strip()]
         for sample in manifest.golden
         if len(sample.text) + len(sample.pair or "") <= _EXAMPLE_CHARACTERS
     ]

@@ -27,8 +27,10 @@ class Problem(Exception):
         self.details = details
         self.headers = headers or {}
 
-    def body(self, request_id: str) -> dict[str, Any]:
-        """Return the JSON body of the answer."""
+    def body(self, request_id: str, *, plain: bool = False) -> dict[str, Any]:
+        """Return the JSON body of the answer; ``plain``: the error is just its message, as KServe has it."""
+        if plain:
+            return {"error": self.message, "code": self.code, "request_id": request_id}
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = self.details
