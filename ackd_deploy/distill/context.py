@@ -70,7 +70,10 @@ class Context:
 
     def check(self) -> None:
         """Refuse what cannot work before anything is trained."""
-        check_student(self.recipe.student)
+        student = self.recipe.student
+        check_student(student)
+        if student.init not in ("teacher", "random"):
+            locate_model(student.init, key="student.init")
         _ = self.layers
         room = getattr(self.config, "max_position_embeddings", None)
         # RoBERTa counts positions from the padding id + 1.

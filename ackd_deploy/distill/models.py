@@ -132,6 +132,9 @@ def load_classifier(
     body = [k for k in missing if k.startswith(f"{model.base_model_prefix}.") and ".pooler." not in k]
     if body:
         raise DataError(f"the model in {folder} lacks weights such as {sorted(body)[0]}")
+    for parameter in model.parameters():
+        # Loaded weights lie where the file's layout puts them, and products of unaligned matrices round differently.
+        parameter.data = parameter.data.clone()
     if new_head_seed is not None:
         _renew_head(model, new_head_seed)
     elif missing:

@@ -55,7 +55,7 @@ def reference(frequent: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_killed_at_random_points_of_its_writes_and_resumed(frequent: Path, tmp_path: Path, reference: Path) -> None:
     folder = tmp_path / "killed"
-    chance = random.Random(20261122)  # noqa: S311
+    chance = random.Random(20261122)
     kills = 0
     for _ in range(40):
         # About as many fsyncs as a stage makes: some deaths come early, some late, some never.
@@ -74,7 +74,7 @@ def test_killed_at_random_points_of_its_writes_and_resumed(frequent: Path, tmp_p
 @pytest.mark.slow
 def test_killed_at_random_times_and_resumed(frequent: Path, tmp_path: Path, reference: Path) -> None:
     folder = tmp_path / "killed"
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     for _ in range(3):
         code = worker(frequent, folder, f"seconds:{chance.uniform(0.3, 1.5)}")
         assert code in (0, -signal.SIGKILL)
@@ -90,7 +90,16 @@ def test_asked_to_stop_it_saves_and_resumes(
 ) -> None:
     folder = tmp_path / "stopped"
     # Long enough that the signal falls into the training.
-    arguments = ["distill", str(frequent), "--run", str(folder), "--device", "cpu", "--set", "teacher.finetune.epochs=200"]
+    arguments = [
+        "distill",
+        str(frequent),
+        "--run",
+        str(folder),
+        "--device",
+        "cpu",
+        "--set",
+        "teacher.finetune.epochs=200",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "ackd_deploy", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,0 +1,35 @@
+"""The table of methods."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from ackd_deploy.distill.methods import Terms, poolings, terms
+from ackd_deploy.recipe.schema import Distill, Method
+
+
+def test_every_method_has_terms() -> None:
+    assert all(isinstance(terms(method, Distill()), Terms) for method in get_args(Method))
+
+
+def test_only_finetune_needs_no_teacher() -> None:
+    assert [m for m in get_args(Method) if not terms(m, Distill()).needs_bank] == ["finetune"]
+
+
+def test_finetune_keeps_the_full_weight_of_the_labels() -> None:
+    assert terms("finetune", Distill(ce_weight=0.2)) == Terms(1.0)
+
+
+def test_the_ablation_changes_one_thing_at_a_time() -> None:
+    distill = Distill()
+    kd, cdl, ackd = (terms(m, distill) for m in ("kd", "cdl", "ackd"))
+    assert (kd.ce, kd.kd) == (cdl.ce, cdl.kd) == (ackd.ce, ackd.kd)
+    assert (kd.feature, cdl.feature, ackd.feature) == ("none", "cdl", "cdl")
+    assert (cdl.weight, cdl.pooling) == (ackd.weight, ackd.pooling)
+    assert (cdl.sar, ackd.sar) == ("uniform", "predictor")
+
+
+def test_poolings_for_the_bank() -> None:
+    assert poolings(["finetune", "kd"], Distill()) == ()
+    assert poolings(["ackd", "kd"], Distill()) == ("mean",)
+    assert poolings(["ackd", "codir", "pkd"], Distill()) == ("cls", "mean")
