@@ -88,6 +88,7 @@ class Launch:
             from bentoml_cli.cli import cli
         except ImportError as error:
             raise MissingExtra(f"BentoML cannot be imported: {error}", hint="pip install 'ackd-deploy[cpu]'") from error
+        _look_after_workers_often()
         # A wildcard address is where to listen, not where to call.
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
         url = f"http://[{reachable}]:{self.port}" if ":" in reachable else f"http://{reachable}:{self.port}"
@@ -111,6 +112,15 @@ class Launch:
         except (OSError, UnicodeError) as error:
             raise UsageError(f"--host {self.host!r} is no address: {error}") from error
         return str(found[0][4][0])
+
+
+def _look_after_workers_often() -> None:
+    """Let BentoML's supervisor notice a killed worker within a second instead of ten; it has no option for it."""
+    import functools
+
+    from bentoml._internal.utils import circus
+
+    circus.create_standalone_arbiter = functools.partial(circus.create_standalone_arbiter, check_delay=1.0)
 
 
 def _check_free(address: str, port: int) -> None:
