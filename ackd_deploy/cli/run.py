@@ -18,7 +18,8 @@ from ackd_deploy.cli.options import (
     runs_option,
     set_option,
 )
-from ackd_deploy.errors import GateFailed
+from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.run import Run
 
 
 @click.command()
@@ -44,14 +45,13 @@ def command(
     run = open_run(recipe, overrides, run_folder, runs, fresh)
 
     from ackd_deploy.distill import distill_run
-    from ackd_deploy.export import export_run
     from ackd_deploy.report import write_report
     from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
 
     with run.lock():
         distill_run(run, device=device)
         try:
-            artifact = export_run(run, provider=provider)
+            artifact = _exported(run, provider)
         except GateFailed:
             # What missed its bound, and by how much, is best read there.
             console.log(f"report  {write_report(run)}")
@@ -63,3 +63,20 @@ def command(
     console.print_table(summary_table(summary_rows(run)))
     console.print_result(f"report  {report}")
     console.print_result(f"serve   ackd-deploy serve {artifact}")
+
+
+def _exported(run: Run, provider: str) -> Path:
+    """Return the run's artefact: the one that is there and whole, or a new one."""
+    from ackd_deploy.artifact import open_artifact
+    from ackd_deploy.export import export_run
+
+    artifact = run.path("artifact")
+    if run.is_done("export") and run.facts("export").get("provider") == provider:
+        try:
+            open_artifact(artifact)
+        except ArtifactError as error:
+            console.warn(f"the artefact is exported again: {error.message}")
+        else:
+            console.log("export: done before")
+            return artifact
+    return export_run(run, provider=provider)
