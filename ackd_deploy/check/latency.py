@@ -11,9 +11,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +28,6 @@ Text = str | tuple[str, str]
 _MIN_ROUNDS = 3
 _SINGLE_TEXTS = 20
 _BATCHES = 2
-_START_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Timing:
     calls: tuple[float, ...]
     tokenizing: float | None
     load_seconds: float
-    resident_bytes: int
+    resident_bytes: int | None
     texts: int
 
     @property
@@ -67,7 +66,7 @@ class Timing:
             "texts_per_second": self.texts / self.seconds,
             "tokenizing_share": None if self.tokenizing is None else self.tokenizing / self.seconds,
             "load_seconds": self.load_seconds,
-            "resident_mb": self.resident_bytes / 1e6,
+            "resident_mb": None if self.resident_bytes is None else self.resident_bytes / 1e6,
             "rounds": len(self.rounds),
         }
 
@@ -96,10 +95,11 @@ def workload_texts(
 
 
 class _Worker:
-    """A worker process and the pipe to it."""
+    """A worker process, the systems it holds, and the pipe to it."""
 
-    def __init__(self, system: System, texts: Sequence[Text], batch: int, threads: int, provider: str) -> None:
-        self.name = system.name
+    def __init__(self, systems: Sequence[System], warm: Sequence[Text], threads: int, provider: str) -> None:
+        self.name = " and ".join(system.name for system in systems)
+        self.alone = len(systems) == 1
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "ackd_deploy.check.worker"],
@@ -109,22 +109,16 @@ class _Worker:
             text=True,
             env=environment,
         )
-        self._send(
-            folder=str(system.folder.resolve()),
-            kind=system.kind,
-            variant=system.variant,
-            max_length=system.max_length,
-            threads=threads,
-            provider=provider,
-            batch_size=batch,
-            warm=list(texts),
-        )
+        described = [{**asdict(system), "folder": str(system.folder.resolve())} for system in systems]
+        self._send(systems=described, threads=threads, provider=provider, warm=list(warm))
 
-    def ready(self) -> dict[str, Any]:
-        return self._receive()
+    def ready(self) -> dict[str, float]:
+        """Wait until it has loaded; returns the seconds it took by system."""
+        seconds: dict[str, float] = self._receive()["load_seconds"]
+        return seconds
 
-    def round(self, texts: Sequence[Text], batch: int) -> dict[str, Any]:
-        self._send(texts=list(texts), batch_size=batch)
+    def time(self, system: str, texts: Sequence[Text], batch: int) -> dict[str, Any]:
+        self._send(system=system, texts=list(texts), batch_size=batch)
         return self._receive()
 
     def close(self) -> None:
@@ -138,7 +132,8 @@ class _Worker:
             self._process.wait()
 
     def _send(self, **message: Any) -> None:
-        assert self._process.stdin is not None
+        if self._process.stdin is None:
+            raise RuntimeError("the worker was started without a pipe")
         try:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
@@ -147,8 +142,7 @@ class _Worker:
             pass
 
     def _receive(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._process.stdout.readline() if self._process.stdout else ""
         answer: dict[str, Any] = json.loads(line) if line else {"error": "its process ended without a word"}
         if "error" in answer:
             raise EnvironmentProblem(f"latency of {self.name} could not be measured: {answer['error']}")
@@ -157,48 +151,79 @@ class _Worker:
 
 def measure(
     systems: Sequence[System],
-    texts: Sequence[Text],
+    workloads: Mapping[str, tuple[Sequence[Text], int]],
     *,
-    batch: int,
     rounds: int,
     threads: int,
     provider: str = "cpu",
-    budget_seconds: float = 10.0,
-) -> dict[str, Timing]:
-    """Time every system on the same texts, ``batch`` at a time (1: one text a call), in interleaved rounds.
+    budget_seconds: float = 8.0,
+) -> dict[str, dict[str, Timing]]:
+    """Time every system on the same texts in interleaved rounds.
 
-    Stops after ``rounds``, or earlier when the budget is used up, but not before three rounds.
+    Args:
+        systems: variants get a process each; PyTorch models share one, since its import takes seconds.
+        workloads: by name, the texts and how many go into one call.
+        rounds: at most.
+        threads: of each system.
+        provider: execution provider of the variants.
+        budget_seconds: of each workload; no round starts after it, but there are at least three.
+
+    Returns:
+        Timings by workload and system.
 
     Raises:
         EnvironmentProblem: a system could not be loaded or died.
     """
+    torch = [system for system in systems if system.kind == "torch"]
+    groups = [*([torch] if torch else []), *([system] for system in systems if system.kind != "torch")]
+    warm = next(iter(workloads.values()))[0][:3]
+    found: dict[str, dict[str, Timing]] = {}
     with ExitStack() as stack:
-        workers = []
-        for system in systems:
-            worker = _Worker(system, texts, batch, threads, provider)
+        workers: dict[str, _Worker] = {}
+        for group in groups:
+            worker = _Worker(group, warm, threads, provider)
             stack.callback(worker.close)
-            workers.append(worker)
-        loaded = {worker.name: worker.ready() for worker in workers}
-        answers: dict[str, list[dict[str, Any]]] = {worker.name: [] for worker in workers}
-        start = time.monotonic()
-        for number in range(rounds):
-            if number >= _MIN_ROUNDS and time.monotonic() - start > budget_seconds:
-                break
-            shift = number % len(workers)
-            # Whoever comes after a heavy neighbour finds cold caches: the order rotates.
-            for worker in workers[shift:] + workers[:shift]:
-                answers[worker.name].append(worker.round(texts, batch))
-    return {name: _timing(name, loaded[name], found, len(texts)) for name, found in answers.items()}
+            workers.update((system.name, worker) for system in group)
+        loaded: dict[str, float] = {}
+        for worker in dict.fromkeys(workers.values()):
+            loaded.update(worker.ready())
+        for workload, (texts, batch) in workloads.items():
+            answers = _rounds(workers, texts, batch, rounds, budget_seconds)
+            found[workload] = {
+                name: _timing(name, loaded[name], workers[name].alone, given, len(texts))
+                for name, given in answers.items()
+            }
+    return found
 
 
-def _timing(name: str, loaded: dict[str, Any], answers: list[dict[str, Any]], texts: int) -> Timing:
+def _rounds(
+    workers: Mapping[str, _Worker], texts: Sequence[Text], batch: int, rounds: int, budget_seconds: float
+) -> dict[str, list[dict[str, Any]]]:
+    names = list(workers)
+    for name in names:
+        # The first call of a shape allocates; it belongs to no round.
+        workers[name].time(name, texts[:batch], batch)
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    start = time.monotonic()
+    for number in range(rounds):
+        if number >= _MIN_ROUNDS and time.monotonic() - start > budget_seconds:
+            break
+        shift = number % len(names)
+        # Whoever comes after a heavy neighbour finds cold caches: the order rotates.
+        for name in names[shift:] + names[:shift]:
+            answers[name].append(workers[name].time(name, texts, batch))
+    return answers
+
+
+def _timing(name: str, load_seconds: float, alone: bool, answers: list[dict[str, Any]], texts: int) -> Timing:
     tokenizing = [answer["tokenizing"] for answer in answers if answer["tokenizing"] is not None]
     return Timing(
         name=name,
         rounds=tuple(sum(answer["seconds"]) for answer in answers),
         calls=tuple(seconds for answer in answers for seconds in answer["seconds"]),
         tokenizing=float(np.median(tokenizing)) if tokenizing else None,
-        load_seconds=float(loaded["load_seconds"]),
-        resident_bytes=int(answers[-1]["resident_bytes"]),
+        load_seconds=load_seconds,
+        # Of a process that holds several models nobody can say which one the memory belongs to.
+        resident_bytes=int(answers[-1]["resident_bytes"]) if alone else None,
         texts=texts,
     )

@@ -1,8 +1,8 @@
-"""One system under measurement in a process of its own: ``python -m ackd_deploy.check.worker``.
+"""What is under measurement, in a process of its own: ``python -m ackd_deploy.check.worker``.
 
 Several ONNX Runtime sessions and PyTorch in one process would share caches, heaps and thread pools, and
-their memory could not be told apart. The first line on stdin says what to load; each later line is a list
-of texts to time. Answers are one JSON line each.
+their memory could not be told apart. The first line on stdin says what to load; each later line names one of
+these systems and the texts to time. Answers are one JSON line each.
 """
 
 from __future__ import annotations
@@ -28,16 +28,41 @@ def resident_bytes() -> int:
     return 0
 
 
-def _load(task: dict[str, Any]) -> tuple[Callable[[Sequence[Any], int], Any], Callable[[Sequence[Any]], Any] | None]:
-    folder = Path(task["folder"])
-    if task["kind"] == "torch":
+Classify = Callable[[Sequence[Any], int], Any]
+Tokenize = Callable[[Sequence[Any]], Any]
+
+
+def _load(system: dict[str, Any], task: dict[str, Any]) -> tuple[Classify, Tokenize | None]:
+    folder = Path(system["folder"])
+    if system["kind"] == "torch":
         from ackd_deploy.check.torch_model import TorchClassifier
 
-        return TorchClassifier(folder, task["max_length"], task["threads"]).logits, None
+        return TorchClassifier(folder, system["max_length"], task["threads"]).logits, None
     from ackd_deploy.runtime import Classifier
 
-    classifier = Classifier.load(folder, provider=task["provider"], threads=task["threads"], variant=task["variant"])
+    classifier = Classifier.load(folder, provider=task["provider"], threads=task["threads"], variant=system["variant"])
     return classifier.logits, classifier.tokenize
+
+
+def _texts(raw: Sequence[Any]) -> list[Any]:
+    # JSON has no tuples; a pair of texts comes as a list.
+    return [tuple(text) if isinstance(text, list) else text for text in raw]
+
+
+def _time(classify: Classify, tokenize: Tokenize | None, texts: Sequence[Any], size: int) -> dict[str, Any]:
+    times = []
+    # One call for each text or for each batch: that is what a caller waits for.
+    for first in range(0, len(texts), size):
+        chunk = texts[first : first + size]
+        begin = time.perf_counter()
+        classify(chunk, size)
+        times.append(time.perf_counter() - begin)
+    tokenizing = None
+    if tokenize is not None:
+        begin = time.perf_counter()
+        tokenize(texts)
+        tokenizing = time.perf_counter() - begin
+    return {"seconds": times, "tokenizing": tokenizing, "resident_bytes": resident_bytes()}
 
 
 def main() -> int:
@@ -50,34 +75,21 @@ def main() -> int:
         answers.flush()
 
     task = json.loads(sys.stdin.readline())
-    start = time.perf_counter()
+    loaded, seconds = {}, {}
     try:
-        classify, tokenize = _load(task)
-        warm = [tuple(text) if isinstance(text, list) else text for text in task["warm"]]
-        classify(warm[:1], 1)
-        loaded = time.perf_counter() - start
-        classify(warm, task["batch_size"])
+        for system in task["systems"]:
+            start = time.perf_counter()
+            loaded[system["name"]] = _load(system, task)
+            loaded[system["name"]][0](_texts(task["warm"]), 1)
+            seconds[system["name"]] = time.perf_counter() - start
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
         return 1
-    answer(load_seconds=loaded, resident_bytes=resident_bytes())
+    answer(load_seconds=seconds)
     for line in sys.stdin:
         request = json.loads(line)
-        texts = [tuple(text) if isinstance(text, list) else text for text in request["texts"]]
-        size = request["batch_size"]
-        times = []
-        # One call for each text or for each batch: that is what a caller waits for.
-        for first in range(0, len(texts), size):
-            chunk = texts[first : first + size]
-            begin = time.perf_counter()
-            classify(chunk, size)
-            times.append(time.perf_counter() - begin)
-        tokenizing = None
-        if tokenize is not None:
-            begin = time.perf_counter()
-            tokenize(texts)
-            tokenizing = time.perf_counter() - begin
-        answer(seconds=times, tokenizing=tokenizing, resident_bytes=resident_bytes())
+        classify, tokenize = loaded[request["system"]]
+        answer(**_time(classify, tokenize, _texts(request["texts"]), request["batch_size"]))
     return 0
 
 

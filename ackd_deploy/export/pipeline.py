@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -20,7 +21,7 @@ from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.errors import AckdError, ArtifactError, GateFailed
 from ackd_deploy.export.choose import choose
 from ackd_deploy.export.graph import Graph, export_graph
-from ackd_deploy.export.inputs import Inputs, calibration_feeds, check_student, gather, texts_of
+from ackd_deploy.export.inputs import Inputs, Text, calibration_feeds, check_student, gather, texts_of
 from ackd_deploy.export.judge import Judgement, as_row, judge, judge_latency
 from ackd_deploy.export.package import copy_reader_files, golden_samples, graph_file, make_manifest
 from ackd_deploy.export.table import variants_table
@@ -34,7 +35,6 @@ from ackd_deploy.runtime.tokenizer import TextTokenizer
 __all__ = ["export_run"]
 
 TEACHER, STUDENT = "teacher", "student"
-_WORKLOADS = ("single", "batch")
 
 
 def export_run(run: Run, *, provider: str = "cpu") -> Path:
@@ -86,7 +86,7 @@ def export_run(run: Run, *, provider: str = "cpu") -> Path:
 def _student(run: Run, inputs: Inputs) -> tuple[npt.NDArray[np.float32], dict[str, float], float]:
     """The reference: the student's logits in PyTorch, its metrics, and the temperature to ship."""
     console.log(f"reference: the student in PyTorch on {len(inputs.validation):,} validation rows")
-    model = TorchClassifier(inputs.student, inputs.max_length, effective_cpus())
+    model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
     logits = model.logits(inputs.texts)
     found = check_student(run, logits, inputs)
     temperature = 1.0
@@ -94,6 +94,12 @@ def _student(run: Run, inputs: Inputs) -> tuple[npt.NDArray[np.float32], dict[st
     if run.recipe.export.fit_temperature and single_label:
         temperature = fit_temperature(model.logits(texts_of(inputs.calibration)), inputs.calibration.labels)
     return logits, found, temperature
+
+
+def _idle_cpus() -> int:
+    # PyTorch's threads spin while they wait for each other: beside other work, two are slower than one.
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, effective_cpus() - round(busy))
 
 
 def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list[Built], list[Judgement]]:
@@ -146,23 +152,19 @@ def _latency(
         System(STUDENT, "torch", inputs.student, inputs.max_length),
         *(System(f.name, "artifact", artifact, inputs.max_length, f.name) for f in judgements if f.problem is None),
     ]
-    references: dict[str, dict[str, Timing]] = {}
-    for workload in _WORKLOADS:
-        console.log(f"latency, {'one text at a time' if workload == 'single' else f'batches of {export.max_batch}'}")
-        texts = workload_texts(inputs.texts, lengths, workload, export.max_batch)  # type: ignore[arg-type]
-        timings = measure(
-            systems,
-            texts,
-            batch=1 if workload == "single" else export.max_batch,
-            rounds=export.latency_rounds,
-            threads=export.latency_threads,
-            provider=provider,
-        )
-        references[workload] = {name: timings[name] for name in (TEACHER, STUDENT)}
-        others = [STUDENT, *(name for name in ("fp32",) if name in timings)]
-        for found in judgements:
-            judge_latency(found, workload, timings, TEACHER, run.recipe, others)
-    return references
+    console.log("latency, one text at a time and in batches")
+    workloads: dict[str, tuple[list[Text], int]] = {
+        "single": (workload_texts(inputs.texts, lengths, "single", 1), 1),
+        "batch": (workload_texts(inputs.texts, lengths, "batch", export.max_batch), export.max_batch),
+    }
+    timings = measure(
+        systems, workloads, rounds=export.latency_rounds, threads=export.latency_threads, provider=provider
+    )
+    for workload, found in timings.items():
+        others = [STUDENT, *(name for name in ("fp32",) if name in found)]
+        for judgement in judgements:
+            judge_latency(judgement, workload, found, TEACHER, run.recipe, others)
+    return {workload: {name: found[name] for name in (TEACHER, STUDENT)} for workload, found in timings.items()}
 
 
 def _facts(

@@ -64,7 +64,7 @@ def quantise_dynamic(model: Any, target: Path, *, reduce_range: bool, exclude: S
 
 
 def quantise_weights(model: Any, target: Path) -> None:
-    """Weights in int8 by blocks of 32 (MatMulNBits), products in int8 arithmetic with a scale for each row and block."""
+    """Weights in int8 by blocks of 32 (MatMulNBits); int8 arithmetic with a scale for each row and block."""
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 

@@ -64,7 +64,7 @@ def smoothing_scales(
     """Return s [K] for an activation's maxima [K] and the weights [K, N] that share it."""
     weight = np.max([np.abs(w).max(axis=1) for w in weights], axis=0)
     scales = np.maximum(activation, _FLOOR) ** alpha / np.maximum(weight, _FLOOR) ** (1.0 - alpha)
-    return np.maximum(scales, _FLOOR).astype(np.float32)
+    return np.asarray(np.maximum(scales, _FLOOR), dtype=np.float32)
 
 
 def smooth(model: Any, maxima: Maxima, alpha: float) -> None:

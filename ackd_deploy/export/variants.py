@@ -20,7 +20,6 @@ from ackd_deploy.export.quantize import (
     quantise_dynamic,
     quantise_static,
     quantise_weights,
-    weight_products,
 )
 from ackd_deploy.export.smooth import channel_maxima, smooth
 
@@ -106,7 +105,7 @@ def _best_static(model: Any, folder: Path, calibration: Calibration, reduced: bo
     def write(candidate: Any, path: Path) -> None:
         quantise_static(candidate, path, calibration.fit, reduce_range=reduced)
 
-    return min(_smoothing_trials(model, folder, calibration, write, "static"), key=lambda trial: trial.error)
+    return _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)[0]
 
 
 def _best_dynamic(graph: Graph, model: Any, folder: Path, calibration: Calibration, reduced: bool) -> _Trial:
@@ -116,43 +115,45 @@ def _best_dynamic(graph: Graph, model: Any, folder: Path, calibration: Calibrati
     def write(candidate: Any, path: Path) -> None:
         quantise_dynamic(candidate, path, reduce_range=reduced)
 
-    raw = min(_smoothing_trials(model, folder, calibration, write, "dynamic"), key=lambda trial: trial.error)
+    raw, alpha = _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)
     fused_path = folder / "fused.onnx"
     fuse(graph, fused_path, embeddings=False)
-    fused = min(
-        _smoothing_trials(onnx.load(fused_path), folder, calibration, write, "dynamic-fused"),
-        key=lambda trial: trial.error,
-    )
-    # Two graphs of one error: a fused one that is faster but clearly worse must not win.
+    fused, _ = _most_faithful(onnx.load(fused_path), folder, calibration, write, "fused graph", (alpha,))
+    # A fused graph that is faster but clearly less faithful must not win.
     return fused if fused.seconds < 0.97 * raw.seconds and fused.error <= 1.1 * raw.error else raw
 
 
-def _smoothing_trials(
-    model: Any, folder: Path, calibration: Calibration, write: Callable[[Any, Path], None], stem: str
-) -> list[_Trial]:
+def _most_faithful(
+    model: Any,
+    folder: Path,
+    calibration: Calibration,
+    write: Callable[[Any, Path], None],
+    kind: str,
+    alphas: Sequence[float | None],
+) -> tuple[_Trial, float | None]:
+    """Quantise with each strength of smoothing; return the one with the smallest error of the logits."""
     import onnx
 
-    reference = [run[0] for run in _outputs(model.SerializeToString(), calibration.choose)[0]]
+    reference, _ = _outputs(model.SerializeToString(), calibration.choose)
     maxima = channel_maxima(model, calibration.fit)
     trials = []
-    for alpha in _ALPHAS:
+    for alpha in alphas:
         candidate = onnx.ModelProto()
         candidate.CopyFrom(model)
         if alpha is not None:
             smooth(candidate, maxima, alpha)
-        path = folder / f"{stem}-{alpha}.onnx"
+        path = folder / f"trial-{kind.split()[0]}-{alpha}.onnx"
         write(candidate, path)
         _finish(path)
         outputs, seconds = _outputs(str(path), calibration.choose)
-        error = float(np.sqrt(np.mean([np.square(a[0] - b) for a, b in zip(outputs, reference, strict=True)])))
+        error = float(np.sqrt(np.mean(np.square(outputs - reference))))
         smoothing = "no smoothing" if alpha is None else f"SmoothQuant {alpha}"
-        kind = "fused graph" if stem.endswith("fused") else "raw graph"
-        trials.append(_Trial(error, seconds, path, f"{kind}, {smoothing}, {len(weight_products(model))} products"))
-    return trials
+        trials.append((_Trial(error, seconds, path, f"{kind}, {smoothing}"), alpha))
+    return min(trials, key=lambda trial: trial[0].error)
 
 
-def _outputs(model: str | bytes, feeds: Feeds) -> tuple[Sequence[Sequence[npt.NDArray[np.float32]]], float]:
-    """Logits of each feed, and the median seconds of a run on one thread."""
+def _outputs(model: str | bytes, feeds: Feeds) -> tuple[npt.NDArray[np.float32], float]:
+    """Logits [N, C] of feeds of one row each, and the median seconds of a run on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -162,6 +163,6 @@ def _outputs(model: str | bytes, feeds: Feeds) -> tuple[Sequence[Sequence[npt.ND
     outputs, times = [], []
     for feed in feeds:
         start = time.perf_counter()
-        outputs.append(session.run(["logits"], dict(feed)))
+        outputs.append(session.run(["logits"], dict(feed))[0])
         times.append(time.perf_counter() - start)
-    return outputs, float(np.median(times))
+    return np.concatenate(outputs), float(np.median(times))

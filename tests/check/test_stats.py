@@ -126,4 +126,5 @@ def test_a_fitted_temperature_lowers_the_ece_of_an_overconfident_classifier():
 def test_growth_interval_contains_only_reachable_values():
     for first, second in itertools.product([np.zeros(3, bool), np.ones(3, bool)], repeat=2):
         low, high = paired_errors(first, second).growth_interval
-        assert not math.isnan(low) and not math.isnan(high)
+        assert not math.isnan(low)
+        assert not math.isnan(high)
