@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ackd_deploy import console
+from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import (
     device_option,
     fresh_option,
@@ -37,13 +38,15 @@ def command(
     as_json: bool,
 ) -> None:
     """Train the teacher where RECIPE says so, then the student. The same command again resumes."""
-    run = open_run(recipe, overrides, run_folder, runs, fresh)
+    with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
+        from ackd_deploy.distill import distill_run
 
-    from ackd_deploy.distill import distill_run
+        distill_run(run, device=device)
+    if not is_first():
+        return
+
     from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
 
-    with run.lock():
-        distill_run(run, device=device)
     rows = summary_rows(run)
     if as_json:
         console.emit_json(summary_json(run))

@@ -46,6 +46,10 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
             context.say(f"{run.folder} is distilled already")
             return
         context.check()
+        if world.is_first:
+            # Files that all processes read are written by one of them.
+            _ = context.train, context.validation
+        world.wait()
         context.say(f"training on {resolved}, {str(context.dtype).removeprefix('torch.')}")
         if "teacher" in todo:
             teacher_stage(context)

@@ -1,0 +1,45 @@
+"""Opening a run where a launcher (torchrun, accelerate launch) may have started several processes for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ackd_deploy.run import Run
+
+__all__ = ["is_first", "opened_run"]
+
+
+def is_first() -> bool:
+    """Whether this is the process that speaks and writes: the only one, or the launcher's first."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+@contextmanager
+def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
+    """Open and lock a run; under a launcher the first process does that, and the others read what it opened.
+
+    Args:
+        open_it: creates or resumes the run.
+        device: what --device says.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        run = open_it()
+        with run.lock():
+            yield run
+        return
+
+    from ackd_deploy.distill.device import resolve_device
+    from ackd_deploy.distill.world import join_world
+
+    with join_world(resolve_device(device).type) as world:
+        if world.is_first:
+            run = open_it()
+            with run.lock():
+                world.share(str(run.folder))
+                yield run
+        else:
+            from pathlib import Path
+
+            yield Run.load(Path(world.share(None)))
