@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.device import resolve_device, resolve_precision
 from ackd_deploy.distill.stages import bank_stage, stage_is_whole, student_stage, teacher_stage
 from ackd_deploy.distill.world import join_world
 from ackd_deploy.run import Run
 
-__all__ = ["distill_run", "student_folders"]
+__all__ = ["distill_run", "opened_context", "prepare", "student_folders", "unfinished"]
 
 
 def student_folders(run: Run) -> dict[str, Path]:
@@ -34,40 +38,53 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
         AckdError: one of its subclasses, for everything that a user can mend.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the same command goes on from there.
     """
-    resolved = resolve_device(device)
-    with join_world(resolved.type) as world:
-        resolved = resolve_device(device, local_rank=world.local_rank)
-        context = Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), world)
+    with opened_context(run, device) as context:
         folders = student_folders(run)
-        stages = {"teacher": run.path("teacher"), **{f"student-{m}": f for m, f in folders.items()}}
-        todo = {stage for stage, folder in stages.items() if not stage_is_whole(context, stage, folder)}
-        todo = set(world.share(sorted(todo)))
+        todo = unfinished(context, {f"student-{method}": folder for method, folder in folders.items()})
         if not todo:
             context.say(f"{run.folder} is distilled already")
             return
-        context.check()
-        if world.is_first:
-            # Files that all processes read are written by one of them.
-            _ = context.train, context.validation
-        world.wait()
-        context.say(f"training on {resolved}, {str(context.dtype).removeprefix('torch.')}")
-        if "teacher" in todo:
-            teacher_stage(context)
-            # Students of an older teacher are worth nothing now.
-            todo |= set(stages) - {"teacher"}
-        methods = [method for method in folders if f"student-{method}" in todo]
-        if not methods:
-            return
-        teacher = context.load_teacher()
-        bank = bank_stage(context, list(folders), teacher)
-        teacher.to("cpu")
-        for method in methods:
-            student_stage(
-                context,
-                method,
-                teacher,
-                bank,
-                stage=f"student-{method}",
-                folder=folders[method],
-                seed=run.recipe.seed,
-            )
+        teacher, bank = prepare(context, list(folders))
+        for method, folder in folders.items():
+            stage = f"student-{method}"
+            if stage in todo:
+                student_stage(context, method, teacher, bank, stage=stage, folder=folder, seed=run.recipe.seed)
+
+
+@contextmanager
+def opened_context(run: Run, device: str) -> Iterator[Context]:
+    """Join the processes that train together, and settle device and precision.
+
+    Raises:
+        DeviceUnavailable: the device isn't there.
+    """
+    resolved = resolve_device(device)
+    with join_world(resolved.type) as world:
+        resolved = resolve_device(device, local_rank=world.local_rank)
+        yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), world)
+
+
+def unfinished(context: Context, students: dict[str, Path | None]) -> set[str]:
+    """Return the stages still to be run: ``teacher`` and those of ``students`` (stage to folder).
+
+    Students of a teacher that has to be made again are worth nothing, and are among them.
+    """
+    todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
+    if not stage_is_whole(context, "teacher", context.run.path("teacher")):
+        todo = {"teacher", *students}
+    return set(context.world.share(sorted(todo)))
+
+
+def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
+    """Return the teacher, made where it isn't yet, and the bank for these methods."""
+    context.check()
+    context.say(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
+    if context.world.is_first:
+        # Files that all processes read are written by one of them.
+        _ = context.train, context.validation
+    context.world.wait()
+    if not context.world.share(stage_is_whole(context, "teacher", context.run.path("teacher"))):
+        teacher_stage(context)
+    teacher = context.load_teacher()
+    bank = bank_stage(context, methods, teacher)
+    return teacher.to("cpu"), bank

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from ackd_deploy import __version__
 from ackd_deploy.console import warn
-from ackd_deploy.data.encode import Encoded
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.checkpoint import Checkpoints
 from ackd_deploy.distill.context import Context
@@ -35,15 +33,30 @@ from ackd_deploy.recipe.schema import Distill, Finetune
 __all__ = ["bank_stage", "stage_is_whole", "student_stage", "teacher_stage"]
 
 
-def stage_is_whole(context: Context, stage: str, folder: Path) -> bool:
-    """Tell whether a stage is done and its weights are those it recorded; damage is said aloud."""
-    if not context.run.is_done(stage):
+def stage_is_whole(context: Context, stage: str, folder: Path | None) -> bool:
+    """Tell whether a stage is done and its files are those it recorded; damage is said aloud.
+
+    Args:
+        context: the distillation.
+        stage: its name.
+        folder: of its weights; None where they weren't kept.
+    """
+    run = context.run
+    if not run.is_done(stage):
         return False
-    weights = folder / "model.safetensors"
-    if weights.is_file() and sha256_file(weights) == context.run.facts(stage).get("sha256"):
-        return True
-    warn(f"{weights} is missing or damaged: stage {stage} is run again")
-    return False
+    facts = run.facts(stage)
+    expected = {_predictions(context, stage): facts.get("predictions_sha256")}
+    if folder is not None:
+        expected[folder / "model.safetensors"] = facts.get("sha256")
+    for file, sha256 in expected.items():
+        if not file.is_file() or sha256_file(file) != sha256:
+            warn(f"{file} is missing or damaged: stage {stage} is run again")
+            return False
+    return True
+
+
+def _predictions(context: Context, stage: str) -> Path:
+    return context.run.path("predictions", f"{stage.removeprefix('student-')}.safetensors")
 
 
 def teacher_stage(context: Context) -> None:
@@ -63,7 +76,7 @@ def teacher_stage(context: Context) -> None:
         )
         settings = _settings("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
         outcome = _train(context, model, objective, settings)
-    _conclude(context, "teacher", model, run.path("teacher"), "teacher", outcome, {"finetuned": outcome is not None})
+    _conclude(context, "teacher", model, run.path("teacher"), outcome, {"finetuned": outcome is not None})
 
 
 def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
@@ -94,12 +107,21 @@ def student_stage(
     bank: TeacherBank | None,
     *,
     stage: str,
-    folder: Path,
+    folder: Path | None,
     seed: int,
 ) -> None:
     """Train one student by one method and record what came out.
 
     Students of all methods start from the same weights and see the same rows in the same order.
+
+    Args:
+        context: the distillation.
+        method: as in the recipe.
+        teacher: its classifier.
+        bank: from `bank_stage`.
+        stage: name in run.json.
+        folder: for the student's weights; None: only its predictions and figures are kept.
+        seed: of this training.
     """
     recipe, rows = context.recipe, context.train_rows
     model = build_student(
@@ -144,8 +166,7 @@ def student_stage(
         if wanted.sar != "uniform":
             facts["hardest"] = hardest_rows(objective.hardest, rows, bank)
             facts["label_errors"] = likely_label_errors(objective.hardest, rows, bank)
-    name = stage.removeprefix("student-")
-    _conclude(context, stage, model, folder, name, outcome, facts)
+    _conclude(context, stage, model, folder, outcome, facts)
 
 
 def _settings(stage: str, seed: int, section: Finetune | Distill, distill: Distill) -> Settings:
@@ -188,8 +209,7 @@ def _conclude(
     context: Context,
     stage: str,
     model: Any,
-    folder: Path,
-    name: str,
+    folder: Path | None,
     outcome: Outcome | None,
     facts: dict[str, Any],
 ) -> None:
@@ -199,8 +219,12 @@ def _conclude(
         logits = predict_logits(model, validation, context.device)
         found = metrics(validation.problem_type, logits, validation.labels)
         model.to("cpu")
-        size = save_classifier(model, context.tokenizer, folder, card=_card(context, name, found, len(validation)))
-        _save_predictions(run.path("predictions", f"{name}.safetensors"), logits, validation)
+        if folder is not None:
+            name = stage.removeprefix("student-")
+            size = save_classifier(model, context.tokenizer, folder, card=_card(context, name, found, len(validation)))
+            facts = {**facts, "size_bytes": size, "sha256": sha256_file(folder / "model.safetensors")}
+        predictions = _predictions(context, stage)
+        write_bytes(predictions, save({"logits": logits, "labels": np.ascontiguousarray(validation.labels)}))
         main = primary(validation.problem_type)
         run.finish(
             stage,
@@ -209,11 +233,11 @@ def _conclude(
             validation_rows=len(validation),
             train_rows=len(context.train),
             parameters=sum(p.numel() for p in model.parameters()),
-            size_bytes=size,
-            sha256=sha256_file(folder / "model.safetensors"),
+            predictions_sha256=sha256_file(predictions),
             device=str(context.device),
             precision=str(context.dtype).removeprefix("torch."),
             threads=torch.get_num_threads(),
+            processes=context.world.size,
             data_fingerprint=context.train.fingerprint,
             **({"seconds": 0.0} if outcome is None else outcome.facts()),
             **facts,
@@ -221,10 +245,6 @@ def _conclude(
         Checkpoints(run.path("checkpoints", stage), {}).clear()
         context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows")
     context.world.wait()
-
-
-def _save_predictions(path: Path, logits: NDArray[np.float32], encoded: Encoded) -> None:
-    write_bytes(path, save({"logits": logits, "labels": np.ascontiguousarray(encoded.labels)}))
 
 
 def _card(context: Context, name: str, found: dict[str, float], rows: int) -> str:

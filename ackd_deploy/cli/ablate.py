@@ -1,0 +1,90 @@
+"""``ackd-deploy ablate``: several methods over several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ackd_deploy import console
+from ackd_deploy.cli.launched import is_first, opened_run
+from ackd_deploy.cli.options import (
+    device_option,
+    fresh_option,
+    json_option,
+    recipe_argument,
+    run_option,
+    runs_option,
+    set_option,
+)
+from ackd_deploy.recipe import load_recipe
+from ackd_deploy.run import Run, package_versions
+
+
+@click.command()
+@recipe_argument
+@click.option(
+    "--methods",
+    default="finetune,kd,cdl,ackd",
+    show_default=True,
+    help="Comma-separated; also pkd, rkd and codir.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Trainings of each method.")
+@set_option
+@run_option
+@runs_option
+@fresh_option
+@device_option
+@json_option
+def command(
+    recipe: Path,
+    methods: str,
+    seeds: int,
+    overrides: tuple[str, ...],
+    run_folder: Path | None,
+    runs: Path,
+    fresh: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Train several methods over several seeds from the same start, on the same rows in the same order.
+
+    Prints mean and standard deviation, and the difference to kd and finetune with a paired interval; writes CSV, JSON
+    and a plot into the run's ablation folder. The same command again resumes; more methods or seeds can be added.
+    """
+    loaded = load_recipe(recipe, overrides=overrides)
+    # Methods and seeds are this command's, not the recipe's: another choice goes on in the same run.
+    plain = loaded.model_copy(update={"distill": loaded.distill.model_copy(update={"baselines": []})})
+    folder = run_folder or runs / f"{loaded.name}-ablation"
+
+    from ackd_deploy.distill.ablation import ablate_run, check_methods
+
+    chosen = check_methods([name.strip() for name in methods.split(",") if name.strip()])
+    with opened_run(lambda: Run.open(folder, plain, fresh=fresh), device) as run:
+        everything = ablate_run(run, chosen, seeds, device=device)
+    if not is_first():
+        return
+
+    from ackd_deploy.distill.ablation_report import ablation_table, write_ablation
+    from ackd_deploy.distill.comparison import compare_series
+
+    problem_type = run.recipe.data.problem_type
+    rows = compare_series(problem_type, everything)
+    teacher = run.facts("teacher")
+    facts = {
+        "recipe": run.recipe.name,
+        "teacher": teacher["metrics"],
+        "validation_rows": teacher["validation_rows"],
+        "train_rows": teacher["train_rows"],
+        "device": teacher["device"],
+        "versions": package_versions(),
+    }
+    files = write_ablation(rows, facts, run.path("ablation"))
+    if as_json:
+        console.emit_json({**facts, "methods": rows})
+        return
+    metric = rows[0]["metric"]
+    title = f"{run.recipe.name}: teacher {100 * teacher['metrics'][metric]:.2f}, {teacher['validation_rows']} rows"
+    console.print_table(ablation_table(rows, title=title))
+    console.log("* the interval leaves out 0; it covers other seeds and other rows")
+    console.log(f"written: {', '.join(map(str, files))}")
