@@ -10,18 +10,19 @@ __all__ = ["expected_fusion", "fusion_gate"]
 
 # Families whose position ids are computed from the input: the optimiser leaves their embeddings alone.
 _PLAIN_EMBEDDINGS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
+# MPNet adds a relative position bias inside attention, which is not the pattern of the fused operator.
+_PLAIN_ATTENTION = frozenset({"mpnet"})
 _GELUS = ("BiasGelu", "Gelu", "FastGelu")
 
 
 def expected_fusion(model_type: str, layers: int) -> dict[str, int]:
     """Return the fused nodes that a model of this family must have, by kind; Gelu stands for all its forms."""
-    plain = model_type in _PLAIN_EMBEDDINGS
     return {
-        "Attention": layers,
+        "Attention": 0 if model_type in _PLAIN_ATTENTION else layers,
         # Two LayerNorms a layer follow a residual sum.
         "SkipLayerNormalization": 2 * layers,
         "Gelu": layers,
-        "EmbedLayerNormalization": 0 if plain else 1,
+        "EmbedLayerNormalization": 0 if model_type in _PLAIN_EMBEDDINGS else 1,
     }
 
 

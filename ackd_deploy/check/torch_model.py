@@ -25,13 +25,17 @@ class TorchClassifier:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+        from ackd_deploy.distill.models import quiet_transformers
+
         if threads is not None:
             torch.set_num_threads(threads)
+        options = {"local_files_only": True, "trust_remote_code": False}
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            self._model = AutoModelForSequenceClassification.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, dtype=torch.float32
-            ).eval()
+            with quiet_transformers():
+                self._tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+                self._model = AutoModelForSequenceClassification.from_pretrained(
+                    folder, use_safetensors=True, dtype=torch.float32, **options
+                ).eval()
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise DataError(f"the model in {folder} cannot be loaded: {reason}") from error

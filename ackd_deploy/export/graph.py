@@ -75,11 +75,19 @@ def load_student(folder: Path, *, eager: bool = False) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
+    from ackd_deploy.distill.models import quiet_transformers
+
     extra = {"attn_implementation": "eager"} if eager else {}
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, dtype=torch.float32, **extra
-        )
+        with quiet_transformers():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                **extra,
+            )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(f"the student in {folder} cannot be loaded: {reason}") from error
@@ -108,7 +116,9 @@ def export_graph(student: Path, target: Path, engine: Engine = "auto") -> Graph:
         MissingExtra: the engine is not installed.
     """
     name = resolve_engine(engine)
-    model = load_student(student, eager=name == "torch")
+    # transformers 5 traces SDPA into a pattern that the optimiser does not know; 4.57's it knows best of all.
+    eager = name == "torch" and int(metadata.version("transformers").split(".")[0]) >= 5
+    model = load_student(student, eager=eager)
     inputs = model_inputs(model)
     config = model.config
     with _quiet_exporters():
