@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ __all__ = ["PREFIX", "Settings", "load_settings"]
 PREFIX = "ACKD_"
 # Read by service.py before there is a worker, or by other parts of ackd-deploy.
 _ELSEWHERE = frozenset({"ACKD_WORKERS"})
+# What Kubernetes puts into every pod when there is a service named ackd, or ackd-something.
+_KUBERNETES = re.compile(r"ACKD_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\w+)?)")
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -66,7 +69,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         UsageError: a variable has a bad value, or begins with ACKD_ and is unknown; lists all of them.
     """
     source = os.environ if environment is None else environment
-    given = {name: value for name, value in source.items() if name.startswith(PREFIX) and name not in _ELSEWHERE}
+    given = {
+        name: value
+        for name, value in source.items()
+        if name.startswith(PREFIX) and name not in _ELSEWHERE and not _KUBERNETES.fullmatch(name)
+    }
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
     problems = []
     values: dict[str, Any] = {}

@@ -1,0 +1,50 @@
+"""serving/ackd_service/settings.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ackd_service.settings import Settings, load_settings
+
+from ackd_deploy.errors import UsageError
+
+
+def test_defaults_need_no_variable():
+    assert load_settings({"PATH": "/bin"}) == Settings()
+
+
+def test_variables_are_typed():
+    settings = load_settings(
+        {
+            "ACKD_ARTIFACT": "/a", "ACKD_THREADS": "3", "ACKD_LOG_REQUESTS": "true", "ACKD_QUEUE_SECONDS": "0.5",
+            "ACKD_CORS_ORIGINS": "https://a.example, https://b.example", "ACKD_TOKEN": "", "ACKD_WORKERS": "2",
+        }
+    )  # fmt: skip
+    assert settings.artifact == Path("/a")
+    assert (settings.threads, settings.log_requests, settings.queue_seconds) == (3, True, 0.5)
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert settings.token is None
+
+
+def test_every_mistake_is_named_at_once():
+    with pytest.raises(UsageError) as caught:
+        load_settings({"ACKD_THREAD": "1", "ACKD_MAX_ITEMS": "0", "ACKD_STRICT": "perhaps"})
+    message = caught.value.message
+    assert "ACKD_THREAD is unknown; did you mean ACKD_THREADS?" in message
+    assert "ACKD_MAX_ITEMS" in message
+    assert "ACKD_STRICT" in message
+
+
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(UsageError, match="max_items must not exceed max_queue_rows"):
+        load_settings({"ACKD_MAX_ITEMS": "100", "ACKD_MAX_QUEUE_ROWS": "50"})
+
+
+def test_kubernetes_own_variables_are_no_settings():
+    links = {"ACKD_SERVICE_HOST": "10.0.0.1", "ACKD_SERVICE_PORT_HTTP": "80", "ACKD_PORT_80_TCP": "tcp://10.0.0.1:80"}
+    assert load_settings(links) == Settings()
+
+
+def test_a_token_never_shows():
+    assert "s3cret" not in repr(load_settings({"ACKD_TOKEN": "s3cret"}))
