@@ -69,9 +69,12 @@ def _check_files(folder: Path, reference: str) -> None:
         if pickles:
             raise DataError(
                 f"the model {reference} has only pickled weights ({', '.join(pickles[:3])}), which can run code",
-                hint="convert it with save_pretrained(..., safe_serialization=True) where you trust it",
+                hint="where you trust it, convert it to model.safetensors: load it and call save_pretrained(DIR)",
             )
-        raise DataError(f"the model {reference} has no weights: model.safetensors is missing")
+        raise DataError(
+            f"the model {reference} has no weights: model.safetensors is missing",
+            hint="give a folder that save_pretrained wrote, or a hub id",
+        )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         raise DataError(f"the model {reference} has no tokenizer", hint="tokenizer.json belongs beside its weights")
 
@@ -127,7 +130,10 @@ def load_classifier(
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"the model in {folder} cannot be loaded: {reason}") from error
+        raise DataError(
+            f"the model in {folder} cannot be loaded: {reason}",
+            hint="model.safetensors or config.json there is damaged, or they do not belong together: fetch them again",
+        ) from error
     missing = [k for k in info["missing_keys"] if not k.endswith("position_ids")]
     body = [k for k in missing if k.startswith(f"{model.base_model_prefix}.") and ".pooler." not in k]
     if body:

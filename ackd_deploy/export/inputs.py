@@ -13,6 +13,7 @@ from ackd_deploy.artifact.load import read_bounded_json
 from ackd_deploy.data import Rows, calibration_slice, load_rows, subset
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.variants import Calibration
+from ackd_deploy.files import sha256_file
 from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
@@ -62,12 +63,24 @@ def gather(run: Run) -> Inputs:
     config = read_bounded_json(student / "config.json") if (student / "config.json").is_file() else None
     if not isinstance(config, dict) or not isinstance(config.get("id2label"), dict):
         raise ArtifactError(f"{student / 'config.json'} is missing or names no labels", hint="distil the run again")
+    _check_weights(run, student / "model.safetensors")
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
     train = subset(load_rows(data.train, data, labels), data.train_rows, seed=run.recipe.seed)
     validation = load_rows(data.validation, data, labels)
     calibration = train.take(calibration_slice(train, data.calibration_rows, seed=run.recipe.seed))
     pad_id = config.get("pad_token_id")
     return Inputs(student, validation, calibration, labels, 0 if pad_id is None else int(pad_id), data.max_length)
+
+
+def _check_weights(run: Run, weights: Path) -> None:
+    recorded = run.facts(f"student-{run.recipe.distill.method}").get("sha256")
+    if not weights.is_file():
+        raise ArtifactError(f"{weights} is missing", hint="distil the run again, or restore the file")
+    if recorded is not None and sha256_file(weights) != recorded:
+        raise ArtifactError(
+            f"{weights} is not the file that the training wrote: its checksum differs",
+            hint="the same distill command makes the student again; or restore the file",
+        )
 
 
 def calibration_feeds(inputs: Inputs, tokenizer: TextTokenizer, names: Sequence[str]) -> Calibration:

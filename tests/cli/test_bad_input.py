@@ -70,7 +70,7 @@ def test_labels_that_the_teacher_does_not_know(tiny_recipe, tmp_path):
 def test_teacher_without_weights(tiny_recipe, tiny_teacher, tmp_path):
     folder = shutil.copytree(tiny_teacher, tmp_path / "teacher")
     (folder / "model.safetensors").unlink()
-    check(distill(tiny_recipe, tmp_path / "runs", f"teacher.model={folder}"), 5, "model.safetensors")
+    check(distill(tiny_recipe, tmp_path / "runs", f"teacher.model={folder}"), 5, str(folder), "model.safetensors")
 
 
 def test_teacher_with_pickled_weights_alone(tiny_recipe, tiny_teacher, tmp_path):
@@ -129,3 +129,10 @@ def test_finished_student_that_was_damaged_is_not_exported(tiny_recipe, tmp_path
     assert result.exit_code in (5, 6), (result.stderr, result.exception)
     assert "model.safetensors" in result.stderr
     assert not (tmp_path / "runs" / "tiny" / "artifact").exists()
+
+
+def test_teacher_with_truncated_weights(tiny_recipe, tiny_teacher, tmp_path):
+    folder = shutil.copytree(tiny_teacher, tmp_path / "teacher")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    check(distill(tiny_recipe, tmp_path / "runs", f"teacher.model={folder}"), 5, str(folder), "model.safetensors")
