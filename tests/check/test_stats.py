@@ -67,7 +67,7 @@ def test_paired_errors_of_the_same_answers_and_of_a_perfect_student():
 
 
 def test_the_paired_interval_covers_the_truth():
-    # Independent check of the formula: 2,000 simulated tables with a true drop of 2 points.
+    # Independent check of the formula: 400 simulated tables with a true drop of 2 points.
     generator = np.random.default_rng(1)
     hits = 0
     for _ in range(400):

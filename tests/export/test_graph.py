@@ -62,7 +62,8 @@ def test_optimum_keeps_the_same_contract(family, graphs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("family", "types"), [("bert", True), ("electra", True), ("roberta", False), ("distilbert", False), ("mpnet", False)]
+    ("family", "types"),
+    [("bert", True), ("electra", True), ("roberta", False), ("distilbert", False), ("mpnet", False)],
 )
 def test_token_types_are_an_input_only_where_there_are_several(family, types):
     assert ("token_type_ids" in model_inputs(make_model(family))) is types
