@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ackd_deploy.console import log, progress
+from ackd_deploy.console import log, progress, warn
 from ackd_deploy.data.encode import Encoded
 from ackd_deploy.distill.batch import Batch, Plan
 from ackd_deploy.distill.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
@@ -106,6 +106,11 @@ def train(
     if checkpoint is not None:
         _restore(checkpoint, model, objective, optimizer, window)
         start, seconds_before = checkpoint.step, checkpoint.facts["seconds"]
+        if checkpoint.facts["threads"] != torch.get_num_threads():
+            warn(
+                f"{settings.stage} began with {checkpoint.facts['threads']} threads and goes on with "
+                f"{torch.get_num_threads()}: its weights will be as good, but not the same to the bit"
+            )
         log(f"{settings.stage}: going on after step {start} of {steps}")
     if record and world.is_first:
         record.rewind(start)
@@ -114,8 +119,8 @@ def train(
     def save(step: int) -> None:
         watch.check()
         if world.is_first:
-            seconds = seconds_before + time.perf_counter() - began
-            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer, window), {"seconds": seconds}))
+            facts = {"seconds": seconds_before + time.perf_counter() - began, "threads": torch.get_num_threads()}
+            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer, window), facts))
         world.wait()
 
     with progress(settings.stage, steps, done=start) as advance:

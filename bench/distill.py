@@ -1,0 +1,351 @@
+"""What distilling costs: our loop against what people write by hand.
+
+    python bench/distill.py recipes/quickstart.yaml [--set KEY=VALUE] [--steps 30] [--rounds 3]
+                            [--accuracy 0.83] [--device auto] [--json FILE]
+
+Every loop trains the same student from the same start on the same data and device, with KD and the contrastive loss;
+they take turns in short rounds, and figures are medians over the rounds. With --accuracy each is then trained until
+it reaches that validation accuracy. Machines drift: only ratios inside one run of this file mean something.
+
+    finetune   our loop, labels alone: what training the student costs without any teacher
+    ackd       our loop: teacher bank, length buckets, the recipe's precision, fused AdamW
+    no bank    our loop, but the teacher runs on every batch; negatives from the batch
+    trainer    Hugging Face Trainer, compute_loss runs the teacher (KD alone), pads to the longest of a batch
+    plain      a plain loop: the teacher on every batch, padded to max_length, float32, as TextBrewer's distillers do
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ackd_deploy.distill.batch import Plan
+from ackd_deploy.distill.checkpoint import Checkpoints
+from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.device import autocast
+from ackd_deploy.distill.evaluate import predict_logits, to_device
+from ackd_deploy.distill.features import normalise, pool_layers
+from ackd_deploy.distill.loop import Settings, train
+from ackd_deploy.distill.methods import terms
+from ackd_deploy.distill.objective import FeatureLoss, Objective
+from ackd_deploy.distill.pipeline import opened_context, prepare
+from ackd_deploy.distill.student import build_student
+from ackd_deploy.distill.world import World
+from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.recipe import load_recipe
+from ackd_deploy.run import Run, package_versions
+
+
+class LiveBank:
+    """Has a bank's face, and runs the teacher instead: what our loop would cost without the bank."""
+
+    def __init__(self, teacher: Any, context: Context) -> None:
+        self.rows = len(context.train)
+        self.width = teacher.config.hidden_size
+        self.device = context.device
+        self._teacher = teacher.to(context.device).eval()
+        self._context = context
+        self._known: tuple[bytes, Any, Any] = (b"", None, None)
+
+    def logits(self, rows: np.ndarray) -> torch.Tensor:
+        return self._run(rows)[0].logits.float()
+
+    def features(self, rows: np.ndarray, pooling: str) -> torch.Tensor:
+        outputs, mask = self._run(rows)
+        return normalise(pool_layers(outputs.hidden_states, mask, self._context.layers, pooling))
+
+    def _run(self, rows: np.ndarray) -> tuple[Any, torch.Tensor]:
+        key = rows.tobytes()
+        if key != self._known[0]:
+            inputs = to_device(self._context.train.batch(rows), self.device)
+            with torch.no_grad(), autocast(self.device, self._context.dtype):
+                outputs = self._teacher(**inputs, output_hidden_states=True)
+            self._known = (key, outputs, inputs["attention_mask"])
+        return self._known[1], self._known[2]
+
+
+class Bench:
+    """One loop a method: ``loop(model, steps)`` trains in place and returns rows trained on and seconds."""
+
+    def __init__(self, context: Context, teacher: Any, bank: Any) -> None:
+        self.context = context
+        self.recipe = context.recipe
+        self.teacher = teacher
+        self.bank = bank
+        self.loops: dict[str, Callable[[Any, int], tuple[int, float]]] = {
+            "finetune": lambda model, steps: self.ours("finetune", model, steps, None),
+            "ackd": lambda model, steps: self.ours("ackd", model, steps, self.bank),
+            "no bank": self.no_bank,
+            "trainer": self.trainer,
+            "plain": self.plain,
+        }
+
+    def student(self) -> Any:
+        return build_student(self.teacher, self.recipe.student, self.context.layers, seed=self.recipe.seed)
+
+    def ours(self, method: str, model: Any, steps: int, bank: Any, *, batch: bool = False) -> tuple[int, float]:
+        context, distill = self.context, self.recipe.distill
+        if batch:
+            negatives = distill.cdl.negatives.model_copy(update={"source": "batch"})
+            distill = distill.model_copy(update={"cdl": distill.cdl.model_copy(update={"negatives": negatives})})
+        wanted, problem = terms(method, distill), context.train.problem_type
+        features = None
+        if wanted.feature != "none":
+            features = FeatureLoss(
+                wanted,
+                problem,
+                distill,
+                bank,
+                student_width=model.config.hidden_size,
+                layers=self.recipe.student.layers,
+                seed=self.recipe.seed,
+                world=World(),
+            )
+        objective = Objective(
+            wanted, context.train.labels, problem, distill, context.device, bank=bank, features=features
+        )
+        per_epoch = -(-len(context.train) // distill.batch_size)
+        settings = Settings(
+            stage=method,
+            seed=self.recipe.seed,
+            epochs=steps / per_epoch,
+            learning_rate=distill.learning_rate,
+            batch_size=distill.batch_size,
+            warmup_share=distill.warmup_share,
+            weight_decay=distill.weight_decay,
+            clip_norm=distill.clip_norm,
+            log_steps=distill.log_steps,
+            checkpoint_steps=10**9,
+        )
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            outcome = train(
+                model,
+                objective,
+                context.train,
+                settings,
+                device=context.device,
+                dtype=context.dtype,
+                checkpoints=Checkpoints(Path(folder), {}),
+            )
+        return outcome.samples, outcome.seconds
+
+    def no_bank(self, model: Any, steps: int) -> tuple[int, float]:
+        return self.ours("ackd", model, steps, LiveBank(self.teacher, self.context), batch=True)
+
+    def plain(self, model: Any, steps: int) -> tuple[int, float]:
+        device, train_data, distill = self.context.device, self.context.train, self.recipe.distill
+        teacher = self.teacher.to(device).eval()
+        model.to(device).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=distill.learning_rate)
+        labels = torch.from_numpy(train_data.labels).to(device)
+        rng = np.random.default_rng(self.recipe.seed)
+        order = np.concatenate([rng.permutation(len(train_data)) for _ in range(1 + steps * 64 // len(train_data))])
+        size, began = distill.batch_size, time.perf_counter()
+        for step in range(steps):
+            rows = order[step * size : (step + 1) * size]
+            inputs = to_device(self.padded(rows), device)
+            with torch.no_grad():
+                theirs = teacher(**inputs, output_hidden_states=True)
+            ours = model(**inputs, output_hidden_states=True)
+            loss = distill.ce_weight * functional.cross_entropy(ours.logits, labels[rows])
+            t = distill.kd_temperature
+            loss = loss + distill.kd_weight * t * t * functional.kl_div(
+                functional.log_softmax(ours.logits / t, -1),
+                functional.softmax(theirs.logits / t, -1),
+                reduction="batchmean",
+            )
+            pairs = zip(range(1, self.recipe.student.layers + 1), self.context.layers, strict=True)
+            for mine, other in pairs:
+                a = functional.normalize(ours.hidden_states[mine].mean(1), dim=-1)
+                b = functional.normalize(theirs.hidden_states[other].mean(1), dim=-1)
+                same = torch.arange(len(rows), device=device)
+                loss = loss + distill.feature_weight / self.recipe.student.layers * functional.cross_entropy(
+                    a @ b.T / distill.cdl.temperature, same
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), distill.clip_norm)
+            optimizer.step()
+            loss.item()
+        return steps * size, time.perf_counter() - began
+
+    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        batch = self.context.train.batch(rows)
+        room = self.recipe.data.max_length - batch["input_ids"].shape[1]
+        fill = {"input_ids": self.context.train.pad_id}
+        return {k: np.pad(v, ((0, 0), (0, room)), constant_values=fill.get(k, 0)) for k, v in batch.items()}
+
+    def trainer(self, model: Any, steps: int) -> tuple[int, float]:
+        from transformers import Trainer, TrainingArguments
+
+        context, distill = self.context, self.recipe.distill
+        teacher = self.teacher.to(context.device).eval()
+
+        class Distiller(Trainer):  # type: ignore[misc]
+            def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+                labels = inputs.pop("labels")
+                ours = model(**inputs)
+                with torch.no_grad():
+                    theirs = teacher(**inputs)
+                t = distill.kd_temperature
+                loss = distill.ce_weight * functional.cross_entropy(ours.logits, labels)
+                loss = loss + distill.kd_weight * t * t * functional.kl_div(
+                    functional.log_softmax(ours.logits / t, -1),
+                    functional.softmax(theirs.logits / t, -1),
+                    reduction="batchmean",
+                )
+                return (loss, ours) if return_outputs else loss
+
+        class Rows(torch.utils.data.Dataset[int]):
+            def __len__(self) -> int:
+                return len(context.train)
+
+            def __getitem__(self, index: int) -> int:
+                return index
+
+        def collate(rows: list[int]) -> dict[str, torch.Tensor]:
+            batch = {k: torch.from_numpy(v) for k, v in context.train.batch(rows).items()}
+            return {**batch, "labels": torch.from_numpy(context.train.labels[rows])}
+
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = TrainingArguments(
+                folder,
+                max_steps=steps,
+                per_device_train_batch_size=distill.batch_size,
+                learning_rate=distill.learning_rate,
+                report_to=[],
+                save_strategy="no",
+                logging_steps=distill.log_steps,
+                disable_tqdm=True,
+                use_cpu=context.device.type == "cpu",
+                remove_unused_columns=False,
+            )
+            worker = Distiller(model=model.train(), args=arguments, train_dataset=Rows(), data_collator=collate)
+            with contextlib.redirect_stdout(None):
+                began = time.perf_counter()
+                worker.train()
+                return steps * distill.batch_size, time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        yield
+
+
+def share_of_peak(context: Context, model: Any, rows_per_second: float) -> float | None:
+    """FLOP/s of the student's matrix products over what one large product reaches here, in the same precision."""
+    side = 4096 if context.device.type == "cuda" else 1536
+    a, b = (torch.randn(side, side, device=context.device, dtype=context.dtype) for _ in range(2))
+    for _ in range(2):
+        a @ b
+    times = []
+    for _ in range(5):
+        if context.device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        a @ b
+        if context.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    reached = 2 * side**3 / min(times)
+    stack = sum(p.numel() for n, p in model.named_parameters() if ".layer." in n and p.ndim == 2)
+    plan = Plan(context.train.lengths, context.recipe.distill.batch_size, context.recipe.seed)
+    batches = [plan.rows(step) for step in range(min(64, -(-len(context.train) // context.recipe.distill.batch_size)))]
+    tokens = statistics.mean(float(context.train.lengths[rows].max()) for rows in batches)
+    # Two for multiply and add, three for the forward pass and the two products of the backward one.
+    return 6 * stack * tokens * rows_per_second / reached
+
+
+def to_accuracy(bench: Bench, name: str, bound: float, most_epochs: int) -> tuple[float | None, float]:
+    """Train in whole-epoch budgets until the bound is met; seconds of training alone, and the accuracy reached."""
+    context = bench.context
+    per_epoch = -(-len(context.train) // bench.recipe.distill.batch_size)
+    best = 0.0
+    for epochs in range(1, most_epochs + 1):
+        # A schedule ends where its budget ends, so each budget is a training of its own.
+        model = bench.student()
+        _, seconds = bench.loops[name](model, epochs * per_epoch)
+        logits = predict_logits(model, context.validation, context.device)
+        problem = context.validation.problem_type
+        found = metrics(problem, logits, context.validation.labels)[primary(problem)]
+        best = max(best, found)
+        if found >= bound:
+            return seconds, found
+    return None, best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--accuracy", type=float)
+    parser.add_argument("--epochs", type=int, default=4, help="most epochs tried for --accuracy")
+    parser.add_argument("--loops", default="finetune,ackd,no bank,trainer,plain")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    recipe = load_recipe(options.recipe, overrides=options.overrides)
+    run = Run.open(options.runs / f"{recipe.name}-bench", recipe)
+    with run.lock(), opened_context(run, options.device) as context:
+        teacher, bank = prepare(context, ["ackd"])
+        bench = Bench(context, teacher, bank)
+        names = [name for name in bench.loops if name in options.loops.split(",")]
+        speeds: dict[str, list[float]] = {name: [] for name in names}
+        for turn in range(options.rounds + 1):
+            for name in names:
+                rows, seconds = bench.loops[name](bench.student(), options.steps if turn else 3)
+                if turn:
+                    speeds[name].append(rows / seconds)
+        medians = {name: statistics.median(values) for name, values in speeds.items()}
+        reached = {}
+        if options.accuracy is not None:
+            reached = {name: to_accuracy(bench, name, options.accuracy, options.epochs) for name in names}
+        peak = share_of_peak(context, bench.student(), medians["ackd"]) if "ackd" in medians else None
+        result = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": platform.processor() or platform.machine(),
+            "device": torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "precision": str(context.dtype).removeprefix("torch."),
+            "batch_size": recipe.distill.batch_size,
+            "mean_tokens": float(context.train.lengths.mean()),
+            "max_length": recipe.data.max_length,
+            "samples_per_second": speeds,
+            "median": medians,
+            "seconds_to_accuracy": {name: value[0] for name, value in reached.items()},
+            "accuracy_reached": {name: value[1] for name, value in reached.items()},
+            "share_of_measured_matmul_peak": peak,
+            "versions": package_versions(),
+        }
+    base = medians.get("plain")
+    print(f"{'loop':10} {'samples/s':>10} {'x plain':>8}" + (f" {'s to accuracy':>14}" if reached else ""))
+    for name in names:
+        ratio = f"{medians[name] / base:8.2f}" if base else " " * 8
+        seconds, found = reached.get(name, (None, 0.0))
+        late = f" {seconds:14.0f}" if seconds else f" {f'not: {found:.3f}':>14}"
+        print(f"{name:10} {medians[name]:10.1f} {ratio}" + (late if reached else ""))
+    if peak is not None:
+        print(f"ackd: {100 * peak:.0f}% of the FLOP/s that one large {result['precision']} product reaches here")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
