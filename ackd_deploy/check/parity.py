@@ -28,7 +28,7 @@ def parity_gate(
     session: Any,
     tokens: Sequence[Tokens],
     reference: npt.NDArray[np.floating],
-    bound: float | None,
+    bound: float,
     *,
     inputs: Sequence[str],
     pad_id: int,
@@ -41,7 +41,7 @@ def parity_gate(
         session: ONNX Runtime session of the graph.
         tokens: [N] rows.
         reference: [N, C] logits of the same rows in PyTorch.
-        bound: largest absolute difference allowed; None: only reported.
+        bound: largest absolute difference allowed.
         inputs: names of the graph's inputs.
         pad_id: id of the padding token.
         max_batch: rows of the largest batch.

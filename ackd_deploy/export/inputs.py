@@ -23,8 +23,8 @@ __all__ = ["Inputs", "Text", "calibration_feeds", "check_student", "gather", "te
 Text = str | tuple[str, str]
 
 # Ranges settle within a hundred texts; as many others tell which setting is the most faithful.
-_FIT_ROWS = 128
-_CHOOSE_ROWS = 128
+_FIT_ROWS = 96
+_CHOOSE_ROWS = 64
 
 
 @dataclass(frozen=True)

@@ -110,10 +110,12 @@ def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list
     for name in dict.fromkeys(run.recipe.export.variants):
         console.log(f"building {name}")
         try:
-            built.append(build_variant(name, graph, work, calibration, features))
-        except AckdError:
+            built.append(build_variant(name, graph, work, calibration, features, run.recipe.gates.min_agreement))
+        except (AckdError, NameError):
             raise
         except Exception as error:
+            if name == "fp32":
+                raise
             # ONNX Runtime's tools fail on some graphs, each with errors of its own: that refuses this variant.
             reason = (str(error).strip().splitlines() or [""])[0][:200]
             broken.append(Judgement(name, problem=f"cannot be built: {type(error).__name__}: {reason}"))

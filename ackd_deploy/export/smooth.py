@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["channel_maxima", "smooth", "smoothing_scales"]
+__all__ = ["channel_maxima", "products_by_input", "smooth", "smoothing_scales"]
 
 Feeds = Sequence[Mapping[str, npt.NDArray[np.int64]]]
 Maxima = dict[str, npt.NDArray[np.float32]]
@@ -28,8 +28,8 @@ _PRODUCTS = ("MatMul", "Attention")
 _FLOOR = 1e-5
 
 
-def _products(model: Any) -> dict[str, list[Any]]:
-    """Products with a constant weight, grouped by the activation they share."""
+def products_by_input(model: Any) -> dict[str, list[Any]]:
+    """Return the nodes that multiply with a constant weight, by the activation they share."""
     constants = {item.name for item in model.graph.initializer}
     groups: dict[str, list[Any]] = defaultdict(list)
     for node in model.graph.node:
@@ -43,7 +43,7 @@ def channel_maxima(model: Any, feeds: Feeds) -> Maxima:
     import onnx
     import onnxruntime
 
-    names = sorted(_products(model))
+    names = sorted(products_by_input(model))
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     probe.graph.output.extend([onnx.helper.make_empty_tensor_value_info(name) for name in names])
@@ -77,7 +77,7 @@ def smooth(model: Any, maxima: Maxima, alpha: float) -> None:
         for name in node.input:
             uses[name] += 1
     before: dict[str, Any] = {}
-    for activation, products in _products(model).items():
+    for activation, products in products_by_input(model).items():
         # A weight that another product uses too must not change under it.
         mine = [node for node in products if uses[node.input[1]] == 1]
         if not mine or activation not in maxima:

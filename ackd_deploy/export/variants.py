@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ackd_deploy.export.quantize import (
     quantise_static,
     quantise_weights,
 )
+from ackd_deploy.export.sensitivity import expected_disagreement, product_groups, worst_groups
 from ackd_deploy.export.smooth import channel_maxima, smooth
 
 __all__ = ["Built", "Calibration", "build_variant"]
@@ -53,13 +54,29 @@ class Built:
 
 @dataclass(frozen=True)
 class _Trial:
+    """One way to quantise, as it came out on the rows to choose by."""
+
+    model: Any
+    outputs: npt.NDArray[np.float32]
     error: float
     seconds: float
     path: Path
     note: str
+    alpha: float | None
 
 
-def build_variant(name: str, graph: Graph, folder: Path, calibration: Calibration, features: Collection[str]) -> Built:
+# Writes an int8 file of a float model, leaving the named products in float.
+_Write = Callable[[Any, Path, Sequence[str]], None]
+
+
+def build_variant(
+    name: str,
+    graph: Graph,
+    folder: Path,
+    calibration: Calibration,
+    features: Collection[str],
+    min_agreement: float = 0.0,
+) -> Built:
     """Build one variant.
 
     Args:
@@ -68,6 +85,8 @@ def build_variant(name: str, graph: Graph, folder: Path, calibration: Calibratio
         folder: where files are written.
         calibration: rows of the training data, none of the validation data.
         features: of the processor at hand; quantisation parameters follow them.
+        min_agreement: share of rows that must keep their answer; where the calibration rows foretell less, the
+            worst products stay in float.
     """
     import onnx
 
@@ -83,9 +102,9 @@ def build_variant(name: str, graph: Graph, folder: Path, calibration: Calibratio
     vnni = ("vnni",) if "vnni" in features else ()
     reduced = needs_reduced_range(features)
     if name == "int8_dynamic":
-        best = _best_dynamic(graph, model, folder, calibration, reduced)
+        best = _best_dynamic(graph, model, folder, calibration, reduced, min_agreement)
     else:
-        best = _best_static(model, folder, calibration, reduced)
+        best = _best_static(model, folder, calibration, reduced, min_agreement)
     best.path.replace(target)
     counts = count_fused(target)
     note = best.note + (", 7-bit weights" if reduced else "")
@@ -101,36 +120,40 @@ def _finish(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _best_static(model: Any, folder: Path, calibration: Calibration, reduced: bool) -> _Trial:
-    def write(candidate: Any, path: Path) -> None:
-        quantise_static(candidate, path, calibration.fit, reduce_range=reduced)
+def _best_static(model: Any, folder: Path, calibration: Calibration, reduced: bool, min_agreement: float) -> _Trial:
+    def write(candidate: Any, path: Path, exclude: Sequence[str]) -> None:
+        quantise_static(candidate, path, calibration.fit, reduce_range=reduced, exclude=exclude)
 
-    return _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)[0]
+    best = _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)
+    return _leave_worst(best, model, folder, calibration, write, min_agreement)
 
 
-def _best_dynamic(graph: Graph, model: Any, folder: Path, calibration: Calibration, reduced: bool) -> _Trial:
+def _best_dynamic(
+    graph: Graph, model: Any, folder: Path, calibration: Calibration, reduced: bool, min_agreement: float
+) -> _Trial:
     """The most faithful smoothing, on the raw or on the fused graph, whichever runs faster."""
     import onnx
 
-    def write(candidate: Any, path: Path) -> None:
-        quantise_dynamic(candidate, path, reduce_range=reduced)
+    def write(candidate: Any, path: Path, exclude: Sequence[str]) -> None:
+        quantise_dynamic(candidate, path, reduce_range=reduced, exclude=exclude)
 
-    raw, alpha = _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)
+    raw = _most_faithful(model, folder, calibration, write, "raw graph", _ALPHAS)
     fused_path = folder / "fused.onnx"
     fuse(graph, fused_path, embeddings=False)
-    fused, _ = _most_faithful(onnx.load(fused_path), folder, calibration, write, "fused graph", (alpha,))
+    fused = _most_faithful(onnx.load(fused_path), folder, calibration, write, "fused graph", (raw.alpha,))
     # A fused graph that is faster but clearly less faithful must not win.
-    return fused if fused.seconds < 0.97 * raw.seconds and fused.error <= 1.1 * raw.error else raw
+    best = fused if fused.seconds < 0.97 * raw.seconds and fused.error <= 1.1 * raw.error else raw
+    return _leave_worst(best, model, folder, calibration, write, min_agreement)
 
 
 def _most_faithful(
     model: Any,
     folder: Path,
     calibration: Calibration,
-    write: Callable[[Any, Path], None],
+    write: _Write,
     kind: str,
     alphas: Sequence[float | None],
-) -> tuple[_Trial, float | None]:
+) -> _Trial:
     """Quantise with each strength of smoothing; return the one with the smallest error of the logits."""
     import onnx
 
@@ -143,13 +166,35 @@ def _most_faithful(
         if alpha is not None:
             smooth(candidate, maxima, alpha)
         path = folder / f"trial-{kind.split()[0]}-{alpha}.onnx"
-        write(candidate, path)
+        write(candidate, path, ())
         _finish(path)
         outputs, seconds = _outputs(str(path), calibration.choose)
         error = float(np.sqrt(np.mean(np.square(outputs - reference))))
         smoothing = "no smoothing" if alpha is None else f"SmoothQuant {alpha}"
-        trials.append((_Trial(error, seconds, path, f"{kind}, {smoothing}"), alpha))
-    return min(trials, key=lambda trial: trial[0].error)
+        trials.append(_Trial(candidate, outputs, error, seconds, path, f"{kind}, {smoothing}", alpha))
+    return min(trials, key=lambda trial: trial.error)
+
+
+def _leave_worst(
+    best: _Trial, model: Any, folder: Path, calibration: Calibration, write: _Write, min_agreement: float
+) -> _Trial:
+    """Where too many answers would change, quantise again with the worst products in float."""
+    reference, _ = _outputs(model.SerializeToString(), calibration.choose)
+    # Half of what is allowed: the other half is for what few calibration rows do not show.
+    target = 0.5 * (1.0 - min_agreement)
+    if expected_disagreement(reference, best.outputs) <= target:
+        return best
+    path = folder / "trial-left.onnx"
+
+    def run(exclude: Sequence[str]) -> npt.NDArray[np.float32]:
+        write(best.model, path, exclude)
+        return _outputs(str(path), calibration.choose)[0]
+
+    groups = product_groups(best.model)
+    left = worst_groups(groups, reference, run, target=target, most=max(1, len(groups) // 3))
+    write(best.model, path, left)
+    _finish(path)
+    return replace(best, path=path, note=f"{best.note}, {len(left)} products left in float")
 
 
 def _outputs(model: str | bytes, feeds: Feeds) -> tuple[npt.NDArray[np.float32], float]:
