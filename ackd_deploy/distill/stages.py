@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,7 @@ def _conclude(
             precision=str(context.dtype).removeprefix("torch."),
             threads=torch.get_num_threads(),
             processes=context.world.size,
+            peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
             data_fingerprint=context.train.fingerprint,
             **({"seconds": 0.0} if outcome is None else outcome.facts()),
             **facts,
