@@ -6,13 +6,18 @@ What can be set is in ackd_service/settings.py. This module is imported by Bento
 by each worker, so it must stay light: the model is loaded when a worker starts.
 """
 
+# ruff: noqa: E402  (BentoML and prometheus_client read the environment when they are imported)
 from __future__ import annotations
 
 import os
 
-# Before BentoML is imported: it reads them then.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+
+WORKERS = int(os.environ.get("ACKD_WORKERS") or 1)
+if WORKERS == 1:
+    # One worker's metrics need no files to be added up in, which cost a few system calls at every count.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 import bentoml
 from ackd_service.app import create_app
@@ -31,7 +36,7 @@ lifecycle: Lifecycle = app.state.lifecycle
     name="ackd",
     service_class=DirectService,
     image=PinnedImage(python_version="3.11"),
-    workers=int(os.environ.get("ACKD_WORKERS") or 1),
+    workers=WORKERS,
     # All of these are counted, logged and timed by the application itself.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},

@@ -3,7 +3,7 @@
 A lone request goes to the model at once. While the model is busy others gather, and the next batch takes
 them together: batches grow by load alone, and nobody waits for company that may not come.
 
-Everything here runs on the event loop's thread; only the model's run leaves it, to one worker thread.
+Everything here runs on the event loop's thread; only the model's runs leave it, to a thread for each lane.
 """
 
 from __future__ import annotations
@@ -77,13 +77,15 @@ class Batcher(Generic[Item, Result]):
     Args:
         run: the model: items to results, in order; called in ``executor``.
         length: tokens of an item.
-        executor: one thread, so that batches run one after the other.
+        executor: as many threads as lanes.
+        lanes: batches that may run at the same time.
     """
 
     run: Callable[[Sequence[Item]], Sequence[Result]]
     length: Callable[[Item], int]
     executor: Executor
     observer: Observer
+    lanes: int = 1
     max_queue_rows: int = 1024
     max_batch_rows: int = 32
     max_batch_tokens: int = 4096
@@ -136,7 +138,7 @@ class Batcher(Generic[Item, Result]):
 
     def estimated_wait(self) -> float:
         """Return the seconds until what is queued now has run, by the recent time of a row."""
-        return (len(self._waiting) + self._in_flight_rows) * self._row_seconds
+        return (len(self._waiting) + self._in_flight_rows) * self._row_seconds / self.lanes
 
     async def close(self, seconds: float) -> None:
         """Take nothing more, and wait until what was accepted is answered, at most ``seconds``."""
@@ -150,10 +152,11 @@ class Batcher(Generic[Item, Result]):
 
     def _pump(self) -> None:
         self._drop_overdue()
-        # A second batch is handed over early only when it is full already: it could not grow by waiting,
-        # and the model then starts it without a detour through the event loop.
+        # One batch more than there are lanes is handed over only when it is full already: it could not grow
+        # by waiting, and a lane then starts it without a detour through the event loop.
         while self._waiting and (
-            self._in_flight == 0 or (self._in_flight == 1 and len(self._waiting) >= self.max_batch_rows)
+            self._in_flight < self.lanes
+            or (self._in_flight == self.lanes and len(self._waiting) >= self.max_batch_rows)
         ):
             self._dispatch()
         self.observer.queued(len(self._waiting))

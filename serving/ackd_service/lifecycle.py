@@ -12,7 +12,7 @@ from typing import Literal
 
 from ackd_deploy import __version__
 from ackd_deploy.errors import AckdError, ArtifactError
-from ackd_deploy.runtime import Classifier, Prediction, Tokens
+from ackd_deploy.runtime import Classifier, Prediction, Tokens, effective_cpus
 from ackd_deploy.runtime.selftest import self_test
 from ackd_service.batcher import Batcher
 from ackd_service.logs import log
@@ -42,8 +42,8 @@ class Lifecycle:
         self.reason = "the model is being loaded"
         self.classifier: Classifier | None = None
         self.batcher: Batcher[Tokens, Prediction] | None = None
-        # One thread: batches run one after the other, each with all of the session's threads.
-        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self.lanes, self.threads = settings.split(effective_cpus())
+        self._model_thread = ThreadPoolExecutor(self.lanes, thread_name_prefix="model")
         self._loading: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -101,6 +101,7 @@ class Lifecycle:
             run=run,
             length=lambda tokens: len(tokens.ids),
             executor=self._model_thread,
+            lanes=self.lanes,
             observer=self.metrics,
             max_queue_rows=settings.max_queue_rows,
             max_batch_rows=settings.max_batch_rows,
@@ -121,6 +122,7 @@ class Lifecycle:
             "model": manifest.name,
             "variant": classifier.variant.name,
             "provider": classifier.provider,
+            "lanes": self.lanes,
             "threads": classifier.threads,
             "golden": golden,
             "seconds": round(time.perf_counter() - started, 3),
@@ -130,7 +132,7 @@ class Lifecycle:
     def _open(self) -> tuple[Classifier, int]:
         settings = self.settings
         classifier = Classifier.load(
-            self.artifact, settings.provider, settings.threads, settings.variant, strict=settings.strict
+            self.artifact, settings.provider, self.threads, settings.variant, strict=settings.strict
         )
         golden = self_test(classifier)
         if not golden:

@@ -21,6 +21,8 @@ _ELSEWHERE = frozenset({"ACKD_WORKERS"})
 # What Kubernetes puts into every pod when there is a service named ackd, or ackd-something.
 _KUBERNETES = re.compile(r"ACKD_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\w+)?)")
 
+_MOST_LANES = 4
+
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -34,7 +36,10 @@ class Settings(BaseModel):
     provider: str = Field("cpu", description="ONNX Runtime execution provider; never replaced silently.")
     variant: str | None = Field(None, description="Variant to serve instead of the artefact's chosen one.")
     strict: bool = Field(False, description="Refuse, rather than fall back to fp32, where a CPU feature is missing.")
-    threads: Count | None = Field(None, description="Threads of one inference; by default the cgroup's quota.")
+    threads: Count | None = Field(None, description="Threads for inference; by default the cgroup's quota.")
+    lanes: Count | None = Field(
+        None, description="Runs of the model at a time, which share the threads; up to 4 by default."
+    )
 
     max_body_bytes: Count = Field(1_048_576, description="Bytes of one request's body.")
     max_reading_bytes: Count = Field(67_108_864, description="Bytes of all bodies being read at once.")
@@ -60,6 +65,16 @@ class Settings(BaseModel):
         if self.max_body_bytes > self.max_reading_bytes:
             raise ValueError("max_body_bytes must not exceed max_reading_bytes")
         return self
+
+    def split(self, processors: int) -> tuple[int, int]:
+        """Return the lanes, and the threads of each.
+
+        Two runs of one thread each do more than one run of two threads, which wait for each other at every
+        layer; a lone text, on a machine with many processors, is answered sooner by several.
+        """
+        threads = self.threads or processors
+        lanes = min(threads, self.lanes or _MOST_LANES)
+        return lanes, threads // lanes
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

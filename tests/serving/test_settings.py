@@ -46,5 +46,17 @@ def test_kubernetes_own_variables_are_no_settings():
     assert load_settings(links) == Settings()
 
 
+@pytest.mark.parametrize(
+    ("processors", "given", "lanes", "threads"),
+    [
+        (1, {}, 1, 1), (2, {}, 2, 1), (4, {}, 4, 1), (16, {}, 4, 4), (6, {}, 4, 1),
+        (16, {"ACKD_THREADS": "2"}, 2, 1), (2, {"ACKD_LANES": "1"}, 1, 2), (2, {"ACKD_LANES": "8"}, 2, 1),
+        (2, {"ACKD_THREADS": "8", "ACKD_LANES": "2"}, 2, 4),
+    ],
+)  # fmt: skip
+def test_lanes_share_the_threads(processors: int, given: dict[str, str], lanes: int, threads: int):
+    assert load_settings(given).split(processors) == (lanes, threads)
+
+
 def test_a_token_never_shows():
     assert "s3cret" not in repr(load_settings({"ACKD_TOKEN": "s3cret"}))
