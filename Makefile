@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/cpu.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install install-test assets demo test lint types unit clean
+.PHONY: help install install-test assets demo test lint types unit soak clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
@@ -43,11 +43,17 @@ lint: install-test
 
 types: install-test
 	$(BIN)/mypy
+	MYPYPATH=serving $(BIN)/mypy -p ackd_service
 
 unit: install-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test: lint types unit  ## format, lint, types and all tests
+
+# Nightly: the long part of what tests/serving tries for seconds. ACKD_SOAK_ARTIFACT names another artefact.
+soak: install-test  ## half an hour of mixed load on the service, and 10,000 hostile requests
+	ACKD_SOAK_SECONDS=$${ACKD_SOAK_SECONDS:-1800} ACKD_HOSTILE_REQUESTS=$${ACKD_HOSTILE_REQUESTS:-10000} \
+		$(BIN)/python -m pytest -s tests/serving/test_soak.py tests/serving/test_hostile.py
 
 clean:  ## remove what was made, keep what was downloaded
 	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
