@@ -26,6 +26,11 @@ _LOG = logging.getLogger("ackd_deploy.runtime")
 # Texts tokenized at once: bounds memory for millions of rows, long enough to sort by length within.
 _CHUNK = 4096
 
+# Rows of one run on a CPU. More rows win nothing there: 8 already fill the vector units, while each further
+# one pads the shorter ones and pushes activations out of the cache. 32 texts of a mixed batch took 1.8 times
+# as long in one run as in four (3 layers of 384, fp32 and int8, 1 and 2 threads).
+_CPU_ROWS = 8
+
 
 class Classifier:
     """One variant of an artefact, ready to classify. All methods may be called from several threads.
@@ -136,15 +141,23 @@ class Classifier:
         return self._tokenizer.encode(texts)
 
     def run(self, tokens: Sequence[Tokens]) -> npt.NDArray[np.float32]:
-        """Return the logits [B, C] of one batch, padded to its longest row.
+        """Return the logits [B, C] of one batch, in its order.
 
-        A variant whose results depend on the batch runs row by row all the same.
+        On a CPU it is cut into parts of like length, each padded to its own longest row; a variant whose
+        results depend on the batch runs row by row.
         """
         if not tokens:
             return np.empty((0, len(self.manifest.labels)), dtype=np.float32)
         if self.variant.row_by_row:
             return np.concatenate([self._run([row]) for row in tokens])
-        return self._run(tokens)
+        if self.provider != "CPUExecutionProvider" or len(tokens) <= _CPU_ROWS:
+            return self._run(tokens)
+        logits = np.empty((len(tokens), len(self.manifest.labels)), dtype=np.float32)
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index].ids), reverse=True)
+        for start in range(0, len(order), _CPU_ROWS):
+            part = order[start : start + _CPU_ROWS]
+            logits[part] = self._run([tokens[index] for index in part])
+        return logits
 
     def run_sorted(self, tokens: Sequence[Tokens], batch_size: int = 32) -> npt.NDArray[np.float32]:
         """Return the logits [N, C] of any number of rows, run in batches of like length."""

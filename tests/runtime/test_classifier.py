@@ -1,3 +1,4 @@
+import itertools
 import logging
 import threading
 from pathlib import Path
@@ -185,3 +186,22 @@ def test_threads_share_one_classifier(classifier):
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_a_large_batch_runs_in_parts_of_like_length_on_a_cpu(tiny_artifact):
+    classifier = Classifier.load(tiny_artifact, threads=1, variant="fp32")
+    tokens = classifier.tokenize([" ".join(["film"] * (1 + 7 * n % 19)) for n in range(21)])
+    shapes = []
+    honest = classifier._run
+
+    def watched(rows):
+        shapes.append([len(row.ids) for row in rows])
+        return honest(rows)
+
+    classifier._run = watched
+    together = classifier.run(tokens)
+    assert [len(lengths) for lengths in shapes] == [8, 8, 5]
+    # Each part is no longer than the shortest row of the part before.
+    assert all(max(after) <= min(before) for before, after in itertools.pairwise(shapes))
+    alone = np.concatenate([honest([row]) for row in tokens])
+    assert np.abs(together - alone).max() < 1e-5
