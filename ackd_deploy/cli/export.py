@@ -36,7 +36,7 @@ def command(
     from ackd_deploy.export import export_run
 
     with run.lock():
-        artifact = export_run(run, provider=provider)
+        artifact = export_run(run, provider=provider, table=not as_json)
     if as_json:
         console.emit_json({"artifact": str(artifact), **run.facts("export")})
     else:

@@ -51,7 +51,7 @@ def command(
     with run.lock():
         distill_run(run, device=device)
         try:
-            artifact = _exported(run, provider)
+            artifact = _exported(run, provider, table=not as_json)
         except GateFailed:
             # What missed its bound, and by how much, is best read there.
             console.log(f"report  {write_report(run)}")
@@ -65,7 +65,7 @@ def command(
     console.print_result(f"serve   ackd-deploy serve {artifact}")
 
 
-def _exported(run: Run, provider: str) -> Path:
+def _exported(run: Run, provider: str, *, table: bool) -> Path:
     """Return the run's artefact: the one that is there and whole, or a new one."""
     from ackd_deploy.artifact import open_artifact
     from ackd_deploy.export import export_run
@@ -79,4 +79,4 @@ def _exported(run: Run, provider: str) -> Path:
         else:
             console.log("export: done before")
             return artifact
-    return export_run(run, provider=provider)
+    return export_run(run, provider=provider, table=table)

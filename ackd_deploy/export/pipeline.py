@@ -37,10 +37,10 @@ __all__ = ["export_run"]
 TEACHER, STUDENT = "teacher", "student"
 
 
-def export_run(run: Run, *, provider: str = "cpu") -> Path:
+def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
     """Export the run's student, gate every variant of the recipe, and write the artefact.
 
-    The caller holds the run's lock. The stage ``export`` of run.json is done only when an artefact was
+    The caller holds the run's lock. ``table`` prints the table of variants on stdout. The stage ``export`` of run.json is done only when an artefact was
     written; where nothing passes, an older artefact stays as it was.
 
     Returns:
@@ -72,7 +72,8 @@ def export_run(run: Run, *, provider: str = "cpu") -> Path:
         chosen = choose(judgements, run.recipe)
         rows = [as_row(found, run.recipe, TEACHER) for found in judgements]
         facts = _facts(run, inputs, rows, chosen, student_metrics, references, graph, provider)
-        _print(run, inputs, facts)
+        if table:
+            _print(run, inputs, facts)
         if chosen is None:
             # The report shows which bound was missed, and by how much.
             run.fail("export", **facts)

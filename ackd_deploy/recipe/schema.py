@@ -183,7 +183,7 @@ class Distill(Section):
 class Export(Section):
     """Graphs to try, and the use they are chosen for."""
 
-    variants: list[Variant] = ["fp32", "int8_dynamic", "int8_weight_only"]
+    variants: list[Variant] = ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"]
     workload: Literal["single", "batch"] = Field(
         "single", description="The fastest variant is chosen for one text at a time, or for batches."
     )
