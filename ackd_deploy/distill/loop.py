@@ -15,6 +15,7 @@ from ackd_deploy.data.encode import Encoded
 from ackd_deploy.distill.batch import Batch, Plan
 from ackd_deploy.distill.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
 from ackd_deploy.distill.device import autocast
+from ackd_deploy.distill.dropout import use_fast_dropout
 from ackd_deploy.distill.evaluate import to_device
 from ackd_deploy.distill.metrics_log import MetricsLog
 from ackd_deploy.distill.objective import Objective
@@ -92,6 +93,7 @@ def train(
         EnvironmentProblem: a checkpoint could not be written.
     """
     world = world or World()
+    use_fast_dropout(model)
     model.to(device).train()
     objective.to(device).train()
     parameters = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
