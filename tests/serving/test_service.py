@@ -172,6 +172,15 @@ def test_metrics_count(client: httpx.Client):
     assert value("ackd_queue_rows") == 0
 
 
+def test_nothing_is_written_into_the_home_folder(tiny_artifact: Path, tmp_path: Path):
+    """Neither BentoML's nor ONNX Runtime's telemetry leaves an identifier there."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with serving(tiny_artifact, tmp_path / "out", HOME=str(home)) as service:
+        assert httpx.post(service.url + "/classify", json={"text": "a"}, trust_env=False).status_code == 200
+    assert list(home.rglob("*")) == []
+
+
 def test_no_torch_and_no_transformers_in_the_process(service: Service):
     (worker,) = service.workers()
     mapped = Path(f"/proc/{worker}/maps").read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ackd_service.settings import Settings, load_settings
+from conftest_serving import ROOT
 
 from ackd_deploy.errors import UsageError
 
@@ -60,3 +61,9 @@ def test_lanes_share_the_threads(processors: int, given: dict[str, str], lanes: 
 
 def test_a_token_never_shows():
     assert "s3cret" not in repr(load_settings({"ACKD_TOKEN": "s3cret"}))
+
+
+def test_the_documentation_lists_every_setting():
+    page = (ROOT / "docs" / "serving.md").read_text()
+    for name in (*Settings.model_fields, "workers"):
+        assert f"`ACKD_{name.upper()}`" in page
