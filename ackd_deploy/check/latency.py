@@ -156,7 +156,7 @@ def measure(
     rounds: int,
     threads: int,
     provider: str = "cpu",
-    budget_seconds: float = 8.0,
+    budget_seconds: float = 6.0,
 ) -> dict[str, dict[str, Timing]]:
     """Time every system on the same texts in interleaved rounds.
 

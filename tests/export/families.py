@@ -9,7 +9,14 @@ FAMILIES = ("bert", "distilbert", "roberta", "electra", "mpnet")
 LABELS = {0: "negative", 1: "positive"}
 
 
-def make_model(family: str, *, layers: int = 2, vocab_size: int = 120, labels: dict[int, str] | None = None) -> Any:
+def make_model(
+    family: str,
+    *,
+    layers: int = 2,
+    vocab_size: int = 120,
+    labels: dict[int, str] | None = None,
+    problem_type: str = "single_label_classification",
+) -> Any:
     """A classifier 32 wide with random weights, in eval mode."""
     import torch
     import transformers as hf
@@ -21,7 +28,7 @@ def make_model(family: str, *, layers: int = 2, vocab_size: int = 120, labels: d
         "id2label": names,
         "label2id": {name: index for index, name in names.items()},
         "pad_token_id": 1 if family in ("roberta", "mpnet") else 0,
-        "problem_type": "single_label_classification",
+        "problem_type": problem_type,
     }
     wide = {"hidden_size": 32, "num_hidden_layers": layers, "num_attention_heads": 4, "intermediate_size": 64}
     torch.manual_seed(3)

@@ -1,0 +1,81 @@
+"""Regression, multi-label and pairs of texts keep their meaning through the whole stage."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from families import save_model
+
+from ackd_deploy.artifact.load import open_artifact
+from ackd_deploy.check.latency import Timing
+from ackd_deploy.check.torch_model import TorchClassifier
+from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export.inputs import gather
+from ackd_deploy.recipe import parse_recipe
+from ackd_deploy.run import Run
+from ackd_deploy.runtime import Classifier
+
+WORDS = ["a", "warm", "and", "funny", "film", "the", "plot", "is", "dull", "jokes", "are", "stale", "actors", "shine"]
+TASKS = {
+    "regression": ({"problem_type": "regression", "label": "score"}, ("score",)),
+    "multi_label_classification": (
+        {"problem_type": "multi_label_classification", "label": ["funny", "sad"]},
+        ("funny", "sad"),
+    ),
+    "pairs": ({"text_pair": "other", "label": "label"}, ("no", "yes")),
+}
+
+
+def write_rows(path, count, seed):
+    generator = np.random.default_rng(seed)
+    lines = ["text,other,score,funny,sad,label"]
+    for row in range(count):
+        text, other = (" ".join(generator.choice(WORDS, size=generator.integers(2, 9))) for _ in range(2))
+        lines.append(
+            f"{path.stem} {row} {text},{other},{row / count},{row % 2},{row % 3 == 0:d},{'yes' if row % 2 else 'no'}"
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
+    data, labels = TASKS[task]
+    for name, count, seed in (("train", 60, 0), ("validation", 30, 1)):
+        write_rows(tmp_path / f"{name}.csv", count, seed)
+    files = {"train": f"{tmp_path}/train.csv", "validation": f"{tmp_path}/validation.csv", "max_length": 24}
+    content = {
+        "name": "task",
+        "data": {**files, **data, "calibration_rows": 24},
+        "teacher": {"model": "none"},
+        "export": {"engine": "torch", "variants": ["fp32", "int8_static"], "max_batch": 8, "golden_samples": 3},
+        "gates": {"parity_rows": 16, "max_accuracy_drop": 100.0, "max_error_growth": 100.0, "min_agreement": 0.0},
+    }
+    run = Run.open(tmp_path / "run", parse_recipe(yaml.safe_dump(content), source="test"))
+    problem_type = run.recipe.data.problem_type
+    vocabulary = json.loads((student / "config.json").read_text())["vocab_size"]
+    names = dict(enumerate(labels))
+    save_model("bert", run.path("student"), vocab_size=vocabulary, labels=names, problem_type=problem_type)
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
+        shutil.copyfile(student / name, run.path("student", name))
+    run.finish("student-ackd", metrics={})
+
+    def timings(systems, workloads, **_):
+        one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
+        return dict.fromkeys(workloads, one)
+
+    monkeypatch.setattr(pipeline, "measure", timings)
+    folder = export_run(run)
+    manifest = open_artifact(folder)
+    assert (manifest.problem_type, tuple(manifest.labels)) == (problem_type, labels)
+    assert manifest.text_pairs is (task == "pairs")
+    texts = gather(run).texts
+    found = Classifier.load(folder, threads=1, variant="fp32").logits(texts)
+    expected = TorchClassifier(run.path("student"), 24).logits(texts)
+    assert found.shape == (30, len(labels))
+    assert np.abs(found - expected).max() < 1e-4
+    rows = run.facts("export")["variants"]
+    assert all(row["accuracy"] is not None for row in rows)
+    if task == "pairs":
+        assert all(sample.pair for sample in manifest.golden)
