@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import mmap
 import os
 import shutil
@@ -29,7 +28,7 @@ from ackd_deploy.distill.features import normalise, pool_layers
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.files import read_json, write_json
 
-__all__ = ["TeacherBank", "bank_key", "build_bank", "describe", "open_bank"]
+__all__ = ["TeacherBank", "bank_key", "build_bank", "open_bank"]
 
 _CHUNK = 4096
 _MANIFEST = "manifest.json"
@@ -129,11 +128,12 @@ def build_bank(
     """
     manifest = _manifest(folder, key, _shapes(teacher, encoded, key))
     count = -(-len(encoded) // _CHUNK)
-    whole = [manifest["chunks"].get(str(c)) is not None and _digest(folder, manifest, c) for c in range(count)]
-    damaged = [c for c in range(count) if str(c) in manifest["chunks"] and manifest["chunks"][str(c)] != whole[c]]
+    written = [chunk for chunk in range(count) if str(chunk) in manifest["chunks"]]
+    damaged = [chunk for chunk in written if _digest(folder, manifest, chunk) != manifest["chunks"][str(chunk)]]
     if damaged:
         warn(f"the bank in {folder} is damaged in {len(damaged)} of {count} parts: these are computed anew")
-    todo = [c for c in range(count) if str(c) not in manifest["chunks"] or c in damaged]
+    good = set(written) - set(damaged)
+    todo = [chunk for chunk in range(count) if chunk not in good]
     if not todo:
         return
     _reserve(folder, manifest)
@@ -262,8 +262,3 @@ def _digest(folder: Path, manifest: dict[str, Any], chunk: int) -> str:
             stream.seek(chunk * _CHUNK * size)
             digest.update(stream.read(len(_chunk_rows(chunk, rows)) * size))
     return digest.hexdigest()
-
-
-def describe(key: dict[str, Any]) -> str:
-    """Return a short name for a bank's key, for facts."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
