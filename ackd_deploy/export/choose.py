@@ -9,7 +9,8 @@ from ackd_deploy.recipe import Recipe
 
 __all__ = ["choose"]
 
-# Two variants closer than this are equally fast on any other day; the smaller file then wins.
+# Two variants closer than this are equally fast on any other day; then one whose gates could all decide wins,
+# and of those the smaller.
 _TIE = 0.03
 
 
@@ -21,4 +22,4 @@ def choose(judgements: Sequence[Judgement], recipe: Recipe) -> Judgement | None:
         return None
     fastest = min(found.timings[workload].seconds for found in passing)
     near = [found for found in passing if found.timings[workload].seconds <= (1.0 + _TIE) * fastest]
-    return min(near, key=lambda found: (found.size_bytes or 0, found.timings[workload].seconds))
+    return min(near, key=lambda found: (bool(found.undecided()), found.size_bytes or 0))

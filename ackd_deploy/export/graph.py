@@ -43,23 +43,32 @@ class Graph:
 
 
 def resolve_engine(engine: Engine) -> Literal["optimum", "torch"]:
-    """Return the engine to use; ``auto`` takes optimum where it is installed.
+    """Return the engine to use; ``auto`` takes optimum where it is installed and knows transformers.
 
     Raises:
-        MissingExtra: optimum was asked for by name and is not installed.
+        MissingExtra: optimum was asked for by name and cannot be used.
     """
     if engine == "torch":
         return "torch"
+    problem = None
     try:
         metadata.version("optimum-onnx")
     except metadata.PackageNotFoundError:
-        if engine == "auto":
-            return "torch"
-        raise MissingExtra(
-            "export.engine is optimum, and optimum-onnx is not installed",
-            hint="it needs transformers below 4.58; with transformers 5 use --set export.engine=torch",
-        ) from None
-    return "optimum"
+        problem = "optimum-onnx is not installed"
+    if _transformers_major() >= 5:
+        problem = f"optimum-onnx does not know transformers {metadata.version('transformers')}"
+    if problem is None:
+        return "optimum"
+    if engine == "auto":
+        return "torch"
+    raise MissingExtra(
+        f"export.engine is optimum, and {problem}",
+        hint="it needs transformers below 4.58; with transformers 5 use --set export.engine=torch",
+    )
+
+
+def _transformers_major() -> int:
+    return int(metadata.version("transformers").split(".")[0])
 
 
 def load_student(folder: Path, *, eager: bool = False) -> Any:
@@ -117,7 +126,7 @@ def export_graph(student: Path, target: Path, engine: Engine = "auto") -> Graph:
     """
     name = resolve_engine(engine)
     # transformers 5 traces SDPA into a pattern that the optimiser does not know; 4.57's it knows best of all.
-    eager = name == "torch" and int(metadata.version("transformers").split(".")[0]) >= 5
+    eager = name == "torch" and _transformers_major() >= 5
     model = load_student(student, eager=eager)
     inputs = model_inputs(model)
     config = model.config

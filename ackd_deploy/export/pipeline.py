@@ -40,8 +40,13 @@ TEACHER, STUDENT = "teacher", "student"
 def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
     """Export the run's student, gate every variant of the recipe, and write the artefact.
 
-    The caller holds the run's lock. ``table`` prints the table of variants on stdout. The stage ``export`` of run.json is done only when an artefact was
-    written; where nothing passes, an older artefact stays as it was.
+    The caller holds the run's lock. The stage ``export`` of run.json is done only when an artefact was
+    written; where nothing passes, what was measured is kept there, and an older artefact stays as it was.
+
+    Args:
+        run: its student is finished.
+        provider: execution provider on which every variant is judged.
+        table: print the table of variants on stdout.
 
     Returns:
         The artefact's folder, ``artifact`` in the run's.

@@ -58,3 +58,8 @@ def test_what_could_not_be_built_is_refused_with_its_reason():
 def test_of_two_equally_fast_the_smaller_wins():
     found = [judgement("a", 1.00, 1.0, size=200), judgement("b", 1.02, 1.0, size=100)]
     assert choose(found, recipe()).name == "b"
+
+
+def test_of_two_equally_fast_the_one_without_open_questions_wins():
+    found = [judgement("a", 1.00, 1.0, "undecided", size=90), judgement("b", 1.02, 1.0, size=100)]
+    assert choose(found, recipe()).name == "b"

@@ -58,7 +58,9 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     names = dict(enumerate(labels))
     save_model("bert", run.path("student"), vocab_size=vocabulary, labels=names, problem_type=problem_type)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
-        shutil.copyfile(student / name, run.path("student", name))
+        # transformers 5 writes no special_tokens_map.json.
+        if (student / name).is_file():
+            shutil.copyfile(student / name, run.path("student", name))
     run.finish("student-ackd", metrics={})
 
     def timings(systems, workloads, **_):
