@@ -115,8 +115,8 @@ def test_verify_passes_and_finds_a_flipped_byte(story, tmp_path):
 def test_report_is_one_file_without_outside_addresses(story):
     runs, _ = story
     page = (runs / "quickstart" / "report" / "index.html").read_text()
-    assert "src=\"http" not in page
-    assert "href=\"http" not in page
+    assert 'src="http' not in page
+    assert 'href="http' not in page
     assert "ACKD" in page
 
 
