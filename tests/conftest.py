@@ -29,7 +29,6 @@ SENTENCES = (
 def assets() -> Path:
     """Folder with the quickstart's real model (minilm/) and data (movie_reviews/)."""
     from ackd_deploy.data.assets import fetch_assets
-
     from ackd_deploy.errors import EnvironmentProblem
 
     folder = ROOT / ".cache" / "quickstart"
