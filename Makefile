@@ -53,7 +53,7 @@ test: lint types unit  ## format, lint, types and all tests
 # Nightly: the long part of what tests/serving tries for seconds. ACKD_SOAK_ARTIFACT names another artefact.
 soak: install-test  ## half an hour of mixed load on the service, and 10,000 hostile requests
 	ACKD_SOAK_SECONDS=$${ACKD_SOAK_SECONDS:-1800} ACKD_HOSTILE_REQUESTS=$${ACKD_HOSTILE_REQUESTS:-10000} \
-		$(BIN)/python -m pytest -s tests/serving/test_soak.py tests/serving/test_hostile.py
+		$(BIN)/python -m pytest -s tests/serving/test_soak.py tests/serving/test_hostile_requests.py
 
 clean:  ## remove what was made, keep what was downloaded
 	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from artifact_builder import SENTENCES
 from conftest_serving import serving
-from test_hostile import resident_mb
+from test_hostile_requests import resident_mb
 
 from ackd_deploy.runtime import Classifier, Prediction
 
