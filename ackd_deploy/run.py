@@ -92,11 +92,18 @@ class Run:
         if manifest.exists():
             run = cls.load(folder)
             differences = _differences(run.recipe, recipe)
-            if differences:
+            if differences and run._holds_work():
                 raise RunMismatch(
                     "\n  ".join([f"{folder} holds a run of another recipe:", *differences]),
                     hint="name another run (--set name=NEW or --run DIR), or start over with --fresh",
                 )
+            if differences:
+                # It stopped before it had anything to lose, as where a hub was out of reach: take the new recipe.
+                write_text(folder / "recipe.yaml", dump_recipe(recipe))
+                run._state.update(seed=recipe.seed, stages={})
+                run._write()
+                run.recipe = recipe
+                return run
             if run.recipe != recipe:
                 run.recipe = recipe
                 write_text(folder / "recipe.yaml", dump_recipe(recipe))
@@ -152,6 +159,10 @@ class Run:
         except (RecipeError, ArtifactError) as error:
             raise ArtifactError(f"the run in {folder} is damaged: {error.message}", hint=hint) from error
         return cls(folder, recipe, state)
+
+    def _holds_work(self) -> bool:
+        checkpoints = self.path("checkpoints")
+        return bool(self.stages()) or (checkpoints.is_dir() and any(checkpoints.iterdir()))
 
     def path(self, *parts: str) -> Path:
         """Return a path inside the run's folder."""

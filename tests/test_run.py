@@ -56,6 +56,24 @@ def test_another_recipe_is_refused_with_its_keys(tmp_path):
     assert Run.load(run.folder).recipe == recipe()
 
 
+def test_another_recipe_over_a_run_that_did_nothing_yet_is_taken(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.start("teacher")
+    again = Run.open(run.folder, recipe("seed: 7\nstudent: {layers: 2}"))
+    assert again.recipe.student.layers == 2
+    assert Run.load(run.folder).recipe == again.recipe
+    assert Run.load(run.folder).manifest["seed"] == 7
+    assert Run.load(run.folder).manifest["stages"] == {}
+
+
+def test_another_recipe_over_a_half_trained_stage_is_refused(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.start("teacher")
+    run.path("checkpoints", "teacher").mkdir(parents=True)
+    with pytest.raises(RunMismatch):
+        Run.open(run.folder, recipe("student: {layers: 2}"))
+
+
 def test_changed_gates_redo_the_export_and_keep_the_training(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
     run.finish("student-ackd")

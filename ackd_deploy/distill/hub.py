@@ -33,7 +33,8 @@ def fetch_model(reference: str, *, revision: str | None, key: str) -> Path:
         raise HubUnreachable(
             f"the model {reference!r} ({key}) is not a folder here, not in the hub's local cache, and the Hugging Face "
             "hub cannot be reached",
-            hint=f"give a local folder with --set {key}=DIR",
+            hint=f"give a local folder with --set {key}=DIR (and, where the data is on the hub too, local files "
+            "with --set data.train=FILE --set data.validation=FILE)",
         )
     try:
         return Path(snapshot_download(reference, revision=revision, allow_patterns=_FILES))

@@ -84,6 +84,11 @@ def test_teacher_on_a_hub_that_cannot_be_reached(tiny_recipe, tmp_path):
     check(result, 4, "google-bert/bert-base-uncased", "teacher.model=DIR")
 
 
+def test_after_an_unreachable_hub_the_hint_can_be_followed(tiny_recipe, tiny_teacher, tmp_path):
+    assert distill(tiny_recipe, tmp_path / "runs", "teacher.model=google-bert/bert-base-uncased").exit_code == 4
+    assert distill(tiny_recipe, tmp_path / "runs", f"teacher.model={tiny_teacher}").exit_code == 0
+
+
 def test_data_on_a_hub_that_cannot_be_reached(tiny_recipe, tmp_path):
     result = distill(tiny_recipe, tmp_path / "runs", "data.train={hub: nyu-mll/glue, config: sst2, split: train}")
     check(result, 4, "nyu-mll/glue", "data.train=FILE")
