@@ -92,7 +92,7 @@ def test_second_run_reuses_everything(story, assets):
 
 def test_predict_reads_text_and_answers_with_label_names(story):
     runs, _ = story
-    done = ackd("predict", "--runs", runs, "--json", "a warm, funny and moving film", "dull, noisy and far too long")
+    done = ackd("predict", "--runs", runs, "a warm, funny and moving film", "dull, noisy and far too long")
     labels = [json.loads(line)["label"] for line in done.stdout.splitlines()]
     assert labels == ["positive", "negative"]
 
