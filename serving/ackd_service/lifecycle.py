@@ -104,7 +104,10 @@ class Lifecycle:
             lanes=self.lanes,
             observer=self.metrics,
             max_queue_rows=settings.max_queue_rows,
-            max_batch_rows=settings.max_batch_rows,
+            # Rows that run one by one gain nothing from company; short turns leave the lanes free for others.
+            max_batch_rows=min(4, settings.max_batch_rows)
+            if classifier.variant.row_by_row
+            else settings.max_batch_rows,
             max_batch_tokens=settings.max_batch_tokens,
             queue_seconds=settings.queue_seconds,
         )
