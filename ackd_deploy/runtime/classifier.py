@@ -65,7 +65,7 @@ class Classifier:
     @classmethod
     def load(
         cls,
-        folder: Path,
+        folder: Path | str,
         provider: str = "cpu",
         threads: int | None = None,
         variant: str | None = None,
@@ -89,6 +89,7 @@ class Classifier:
             EnvironmentProblem: the processor lacks a feature and no fallback is allowed.
             UsageError: no variant of that name.
         """
+        folder = Path(folder)
         manifest = open_artifact(folder, verify=False)
         chosen, reason = choose_variant(manifest, cpu_features(), variant, strict=strict)
         if reason:

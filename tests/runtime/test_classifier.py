@@ -205,3 +205,8 @@ def test_a_large_batch_runs_in_parts_of_like_length_on_a_cpu(tiny_artifact):
     assert all(max(after) <= min(before) for before, after in itertools.pairwise(shapes))
     alone = np.concatenate([honest([row]) for row in tokens])
     assert np.abs(together - alone).max() < 1e-5
+
+
+def test_a_folder_named_as_text_is_loaded_too(tiny_artifact):
+    as_text, as_path = Classifier.load(str(tiny_artifact)), Classifier.load(tiny_artifact)
+    assert as_text.classify(["a warm film"]) == as_path.classify(["a warm film"])
