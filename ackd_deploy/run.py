@@ -97,17 +97,13 @@ class Run:
                     "\n  ".join([f"{folder} holds a run of another recipe:", *differences]),
                     hint="name another run (--set name=NEW or --run DIR), or start over with --fresh",
                 )
-            if differences:
-                # It stopped before it had anything to lose, as where a hub was out of reach: take the new recipe.
-                write_text(folder / "recipe.yaml", dump_recipe(recipe))
-                run._state.update(seed=recipe.seed, stages={})
-                run._write()
-                run.recipe = recipe
-                return run
             if run.recipe != recipe:
                 run.recipe = recipe
                 write_text(folder / "recipe.yaml", dump_recipe(recipe))
-                run.reset("export", "report")
+                # Without differences only the export is redone; with them the run stopped before it had anything
+                # to lose, as where a hub was out of reach.
+                run._state["seed"] = recipe.seed
+                run.reset(*(run._state["stages"] if differences else ["export"]))
             return run
         foreign = (
             [e.name for e in folder.iterdir() if not e.name.startswith(".") and e.name != "recipe.yaml"]
@@ -220,8 +216,7 @@ class Run:
 
     def reset(self, *stages: str) -> None:
         """Forget stages, so that they run again."""
-        for stage in stages:
-            self._state["stages"].pop(stage, None)
+        self._state["stages"] = {n: entry for n, entry in self._state["stages"].items() if n not in stages}
         self._write()
 
     def log_metrics(self, **fields: Any) -> None:

@@ -9,24 +9,14 @@ import click
 from ackd_deploy import console
 from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import (
-    device_option,
-    fresh_option,
     json_option,
     open_run,
-    recipe_argument,
-    run_option,
-    runs_option,
-    set_option,
+    training_options,
 )
 
 
 @click.command()
-@recipe_argument
-@set_option
-@run_option
-@runs_option
-@fresh_option
-@device_option
+@training_options
 @json_option
 def command(
     recipe: Path,

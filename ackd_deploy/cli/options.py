@@ -24,6 +24,7 @@ __all__ = [
     "runs_option",
     "set_option",
     "threads_option",
+    "training_options",
 ]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -51,6 +52,14 @@ threads_option: Decorator = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads for inference; by default what the cgroup's quota gives."
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every command that trains takes: RECIPE, --set, --run, --runs, --fresh and --device."""
+    for option in (device_option, fresh_option, runs_option, run_option, set_option, recipe_argument):
+        # Click lists options in the order of the decorators from the top, so the last one is applied first.
+        command = option(command)
+    return command
 
 
 def open_run(recipe_path: Path, overrides: tuple[str, ...], run_folder: Path | None, runs: Path, fresh: bool) -> Run:

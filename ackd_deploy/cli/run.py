@@ -8,27 +8,17 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import (
-    device_option,
-    fresh_option,
     json_option,
     open_run,
     provider_option,
-    recipe_argument,
-    run_option,
-    runs_option,
-    set_option,
+    training_options,
 )
 from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.run import Run
 
 
 @click.command()
-@recipe_argument
-@set_option
-@run_option
-@runs_option
-@fresh_option
-@device_option
+@training_options
 @provider_option
 @json_option
 def command(

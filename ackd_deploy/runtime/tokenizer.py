@@ -84,11 +84,6 @@ class TextTokenizer:
         encodings = self._encode(list(texts))
         return [self._tokens(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
-    def id_of(self, token: str) -> int | None:
-        """Return the id of a token, or None."""
-        found: int | None = self._tokenizer.token_to_id(token)
-        return found
-
     def _encode(self, texts: list[Any]) -> list[Any]:
         try:
             encodings: list[Any] = self._tokenizer.encode_batch_fast(texts)
