@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -69,22 +70,24 @@ def command(
     from ackd_deploy.distill.comparison import compare_series
 
     problem_type = run.recipe.data.problem_type
-    rows = compare_series(problem_type, everything)
+    results = {held_out: compare_series(problem_type, series) for held_out, series in everything.items()}
     teacher = run.facts("teacher")
-    facts = {
+    facts: dict[str, Any] = {
         "recipe": run.recipe.name,
         "teacher": teacher["metrics"],
         "validation_rows": teacher["validation_rows"],
         "train_rows": teacher["train_rows"],
+        **{key: teacher[key] for key in ("test_metrics", "test_rows") if key in teacher},
         "device": teacher["device"],
         "versions": package_versions(),
     }
-    files = write_ablation(rows, facts, run.path("ablation"))
+    files = write_ablation(results, facts, run.path("ablation"))
     if as_json:
-        console.emit_json({**facts, "methods": rows})
+        console.emit_json({**facts, **results})
         return
-    metric = rows[0]["metric"]
-    title = f"{run.recipe.name}: teacher {100 * teacher['metrics'][metric]:.2f}, {teacher['validation_rows']} rows"
-    console.print_table(ablation_table(rows, title=title))
+    for held_out, rows in results.items():
+        found = teacher["metrics" if held_out == "validation" else "test_metrics"][rows[0]["metric"]]
+        title = f"{run.recipe.name}, {teacher[f'{held_out}_rows']} {held_out} rows: teacher {100 * found:.2f}"
+        console.print_table(ablation_table(rows, title=title))
     console.log("* the interval leaves out 0; it covers other seeds and other rows")
     console.log(f"written: {', '.join(map(str, files))}")

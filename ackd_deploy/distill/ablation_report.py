@@ -41,11 +41,11 @@ def _gap(gap: dict[str, Any] | None) -> str:
     return f"{100 * gap['mean']:+.2f} [{100 * gap['low']:+.2f}, {100 * gap['high']:+.2f}]{mark}"
 
 
-def write_ablation(rows: list[dict[str, Any]], facts: dict[str, Any], folder: Path) -> list[Path]:
+def write_ablation(results: dict[str, list[dict[str, Any]]], facts: dict[str, Any], folder: Path) -> list[Path]:
     """Write results.json, results.csv (one line a training) and results.svg.
 
     Args:
-        rows: from `compare_series`.
+        results: what `compare_series` returned for the ``validation`` rows, and others by name.
         facts: what else the JSON shall hold.
         folder: for the three files.
 
@@ -53,31 +53,35 @@ def write_ablation(rows: list[dict[str, Any]], facts: dict[str, Any], folder: Pa
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "results.json", {**facts, "methods": rows})
+    write_json(folder / "results.json", {**facts, **results})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "seed", rows[0]["metric"]])
-    for row in rows:
-        writer.writerows([row["method"], seed, value] for seed, value in zip(row["seeds"], row["values"], strict=True))
+    writer.writerow(["rows", "method", "seed", results["validation"][0]["metric"]])
+    for held_out, rows in results.items():
+        for row in rows:
+            values = zip(row["seeds"], row["values"], strict=True)
+            writer.writerows([held_out, row["method"], seed, value] for seed, value in values)
     write_text(folder / "results.csv", text.getvalue())
-    _plot(rows, folder / "results.svg")
+    _plot(results, folder / "results.svg")
     return [folder / name for name in ("results.json", "results.csv", "results.svg")]
 
 
-def _plot(rows: list[dict[str, Any]], path: Path) -> None:
+def _plot(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0, 0.5 * len(rows) + 1.2), layout="constrained")
-    axes = figure.subplots()
-    for place, row in enumerate(rows):
-        values = [100 * value for value in row["values"]]
-        axes.plot(values, [place] * len(values), "o", color="#4477aa", alpha=0.45, markersize=5)
-        axes.errorbar(
-            100 * row["mean"], place, xerr=100 * (row["std"] or 0.0), fmt="D", color="#222222", capsize=4, markersize=5
-        )
-    axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
-    axes.invert_yaxis()
-    axes.set_xlabel(f"{rows[0]['metric']} in points: each seed, mean ± standard deviation")
-    axes.grid(axis="x", alpha=0.3)
+    methods = [row["method"] for row in results["validation"]]
+    figure = Figure(figsize=(6.0 * len(results) + 1.0, 0.5 * len(methods) + 1.4), layout="constrained")
+    panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
+    for axes, (held_out, rows) in zip(panels, results.items(), strict=True):
+        for place, row in enumerate(rows):
+            values = [100 * value for value in row["values"]]
+            mean, spread = 100 * row["mean"], 100 * (row["std"] or 0.0)
+            axes.plot(values, [place] * len(values), "o", color="#4477aa", alpha=0.45, markersize=5)
+            axes.errorbar(mean, place, xerr=spread, fmt="D", color="#222222", capsize=4, markersize=5)
+        axes.set_title(f"{held_out} rows")
+        axes.set_xlabel(f"{rows[0]['metric']} in points: each seed, mean ± standard deviation")
+        axes.grid(axis="x", alpha=0.3)
+    panels[0].set_yticks(range(len(methods)), methods)
+    panels[0].invert_yaxis()
     with atomic_file(path) as stream:
         figure.savefig(stream, format="svg", metadata={"Date": None})

@@ -21,6 +21,7 @@ from ackd_deploy.distill.student import check_student
 from ackd_deploy.distill.world import World
 from ackd_deploy.errors import DataError
 from ackd_deploy.recipe import Recipe
+from ackd_deploy.recipe.schema import HubSplit
 from ackd_deploy.run import Run
 
 __all__ = ["Context"]
@@ -117,10 +118,13 @@ class Context:
     @cached_property
     def validation_rows(self) -> Rows:
         """The held-out rows."""
-        rows = load_rows(self.recipe.data.validation, self.recipe.data, self.train_rows.label_names)
+        return self._held_out(self.recipe.data.validation, "validation")
+
+    def _held_out(self, source: str | HubSplit, name: str) -> Rows:
+        rows = load_rows(source, self.recipe.data, self.train_rows.label_names)
         shared = len(shared_rows(self.train_rows, rows))
         if shared:
-            warn(f"{shared} of {len(rows)} validation rows stand in the training data too")
+            warn(f"{shared} of {len(rows)} {name} rows stand in the training data too")
         return rows
 
     @cached_property
@@ -132,6 +136,14 @@ class Context:
     def validation(self) -> Encoded:
         """The held-out rows as token ids."""
         return encode_rows(self.validation_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    @cached_property
+    def test(self) -> Encoded | None:
+        """The recipe's further held-out rows as token ids, where it names any."""
+        if self.recipe.data.test is None:
+            return None
+        rows = self._held_out(self.recipe.data.test, "test")
+        return encode_rows(rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
 
     def load_teacher(self) -> Any:
         """Load the run's own teacher, fine-tuned where the recipe says so."""

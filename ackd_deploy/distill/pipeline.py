@@ -81,7 +81,7 @@ def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | No
     context.say(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
     if context.world.is_first:
         # Files that all processes read are written by one of them.
-        _ = context.train, context.validation
+        _ = context.train, context.validation, context.test
     context.world.wait()
     if not context.world.share(stage_is_whole(context, "teacher", context.run.path("teacher"))):
         teacher_stage(context)

@@ -219,13 +219,19 @@ def _conclude(
         run, validation = context.run, context.validation
         logits = predict_logits(model, validation, context.device)
         found = metrics(validation.problem_type, logits, validation.labels)
+        held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}
+        if (test := context.test) is not None:
+            held_out["test_logits"] = predict_logits(model, test, context.device)
+            held_out["test_labels"] = np.ascontiguousarray(test.labels)
+            found_on_test = metrics(test.problem_type, held_out["test_logits"], test.labels)
+            facts = {**facts, "test_metrics": found_on_test, "test_rows": len(test)}
         model.to("cpu")
         if folder is not None:
             name = stage.removeprefix("student-")
             size = save_classifier(model, context.tokenizer, folder, card=_card(context, name, found, len(validation)))
             facts = {**facts, "size_bytes": size, "sha256": sha256_file(folder / "model.safetensors")}
         predictions = _predictions(context, stage)
-        write_bytes(predictions, save({"logits": logits, "labels": np.ascontiguousarray(validation.labels)}))
+        write_bytes(predictions, save(held_out))
         main = primary(validation.problem_type)
         run.finish(
             stage,
@@ -245,7 +251,8 @@ def _conclude(
             **facts,
         )
         Checkpoints(run.path("checkpoints", stage), {}).clear()
-        context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows")
+        beside = "" if test is None else f", {found_on_test[main]:.4f} on {len(test)} test rows"
+        context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
     context.world.wait()
 
 

@@ -62,6 +62,9 @@ class Data(Section):
     validation: str | HubSplit = Field(
         description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it."
     )
+    test: str | HubSplit | None = Field(
+        None, description="Further held-out rows. Nothing is decided on them; `ablate` reports them beside validation."
+    )
     text: str = Field("text", description="Column of the text.")
     text_pair: str | None = Field(None, description="Column of the second text, for pairs.")
     label: str | list[str] = Field("label", description="Column of the label; several for multi-label tasks.")

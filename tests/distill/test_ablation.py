@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import load_file
 
 from ackd_deploy.cli import cli
 from ackd_deploy.distill.ablation import check_methods
 from ackd_deploy.distill.comparison import Series, compare_series, difference, summary
 from ackd_deploy.errors import UsageError
 from ackd_deploy.metrics import metrics
+from ackd_deploy.recipe import load_recipe
 
 SINGLE = "single_label_classification"
 
@@ -114,23 +116,36 @@ def test_the_command_resumes_and_grows(tiny_recipe: Path, tmp_path: Path) -> Non
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    first = ablate("--methods", "kd,ackd", "--seeds", "2")
+    data = tiny_recipe.parent / "further.csv"
+    source = load_recipe(tiny_recipe).data.validation
+    assert isinstance(source, str)
+    # The test rows are the first validation rows, so their figures can be worked out from the saved logits.
+    data.write_text("".join(Path(source).read_text().splitlines(keepends=True)[:21]))
+
+    first = ablate("--methods", "kd,ackd", "--seeds", "2", "--set", f"data.test={data}")
     folder = tmp_path / "runs" / "tiny-ablation"
-    assert [row["method"] for row in first["methods"]] == ["kd", "ackd"]
-    assert [row["seeds"] for row in first["methods"]] == [[42, 43], [42, 43]]
-    assert set(first["methods"][1]["differences"]) == {"kd"}
-    assert first["methods"][1]["differences"]["kd"]["low"] <= first["methods"][1]["differences"]["kd"]["high"]
+    rows = first["validation"]
+    assert [row["method"] for row in rows] == ["kd", "ackd"]
+    assert [row["seeds"] for row in rows] == [[42, 43], [42, 43]]
+    assert set(rows[1]["differences"]) == {"kd"}
+    assert rows[1]["differences"]["kd"]["low"] <= rows[1]["differences"]["kd"]["high"]
+    saved = load_file(folder / "predictions" / "ackd-seed43.safetensors")
+    right = saved["logits"][:20].argmax(axis=1) == saved["labels"][:20]
+    assert first["test"][1]["values"][1] == pytest.approx(right.mean())
+    assert first["test_rows"] == 20
+
     bank = (folder / "bank" / "logits.bin").stat().st_mtime_ns
     done = {file: file.stat().st_mtime_ns for file in (folder / "predictions").iterdir()}
-    second = ablate("--methods", "finetune,kd,codir,ackd", "--seeds", "2")
-    assert [row["method"] for row in second["methods"]] == ["finetune", "kd", "codir", "ackd"]
+    second = ablate("--methods", "finetune,kd,codir,ackd", "--seeds", "2", "--set", f"data.test={data}")
+    assert [row["method"] for row in second["validation"]] == ["finetune", "kd", "codir", "ackd"]
     # What was there is not trained again, and the bank already serves the new methods.
     assert {file: file.stat().st_mtime_ns for file in done} == done
     assert (folder / "bank" / "logits.bin").stat().st_mtime_ns == bank
-    assert second["methods"][1]["values"] == first["methods"][0]["values"]
+    assert second["validation"][1]["values"] == rows[0]["values"]
     with (folder / "ablation" / "results.csv").open() as stream:
         lines = list(csv.DictReader(stream))
-    assert len(lines) == 8
+    assert len(lines) == 2 * 8
     assert {line["method"] for line in lines} == {"finetune", "kd", "codir", "ackd"}
+    assert {line["rows"] for line in lines} == {"validation", "test"}
     assert "<svg" in (folder / "ablation" / "results.svg").read_text()
-    assert json.loads((folder / "ablation" / "results.json").read_text())["methods"] == second["methods"]
+    assert json.loads((folder / "ablation" / "results.json").read_text())["test"] == second["test"]
