@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from conftest_serving import client, service
+from kserve_environment import kserve_python
 
-__all__ = ["client", "service"]
+__all__ = ["client", "kserve_python", "service"]

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, by hand and through a public client of it."""
+"""The Open Inference Protocol, by hand; test_kserve_public.py asks through a public client of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import struct
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from artifact_builder import build_artifact
-from conftest_serving import Service, serving
+from conftest_serving import serving
 
 TEXTS = ["a warm and funny film", "noisy , empty and far too long !", "ünï😀"]
 INFER = "/v2/models/tiny/infer"
@@ -114,26 +113,6 @@ def test_lengths_inside_the_block_are_checked(client: httpx.Client):
         head = json.dumps({"inputs": [described]}).encode()
         headers = {"inference-header-content-length": str(len(head))}
         assert client.post(INFER, content=head + block, headers=headers).status_code == 400
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("as_bytes", [False, True])
-def test_a_public_client_works_unchanged(service: Service, client: httpx.Client, as_bytes: bool):
-    triton = pytest.importorskip("tritonclient.http", reason="pip install 'tritonclient[http]'")
-    with triton.InferenceServerClient(service.url.removeprefix("http://")) as public:
-        assert public.is_server_live()
-        assert public.is_server_ready()
-        assert public.is_model_ready("tiny")
-        assert public.get_model_metadata("tiny")["platform"] == "ackd_deploy_onnxruntime"
-        given = triton.InferInput("text", [3], "BYTES")
-        given.set_data_from_numpy(np.array([text.encode() for text in TEXTS], dtype=object), binary_data=as_bytes)
-        wanted = [triton.InferRequestedOutput(name, binary_data=as_bytes) for name in ("label", "scores")]
-        answer = public.infer("tiny", [given], outputs=wanted)
-        labels = [label.decode() if isinstance(label, bytes) else label for label in answer.as_numpy("label")]
-        expected = classified(client)
-        assert labels == [result["label"] for result in expected]
-        scores = np.array([list(result["scores"].values()) for result in expected])  # type: ignore[attr-defined]
-        np.testing.assert_allclose(answer.as_numpy("scores"), scores, atol=1e-5)
 
 
 def test_pairs_over_both_protocols(artifact_scratch: Path, tmp_path: Path):
