@@ -24,6 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.device import autocast
 from ackd_deploy.distill.evaluate import predict_logits, to_device
 from ackd_deploy.distill.features import normalise, pool_layers
-from ackd_deploy.distill.loop import Settings, train
+from ackd_deploy.distill.loop import settings_of, train
 from ackd_deploy.distill.methods import terms
 from ackd_deploy.distill.objective import FeatureLoss, Objective
 from ackd_deploy.distill.pipeline import opened_context, prepare
@@ -118,16 +119,9 @@ class Bench:
             wanted, context.train.labels, problem, distill, context.device, bank=bank, features=features
         )
         per_epoch = -(-len(context.train) // distill.batch_size)
-        settings = Settings(
-            stage=method,
-            seed=self.recipe.seed,
+        settings = replace(
+            settings_of(method, self.recipe.seed, distill, distill),
             epochs=steps / per_epoch,
-            learning_rate=distill.learning_rate,
-            batch_size=distill.batch_size,
-            warmup_share=distill.warmup_share,
-            weight_decay=distill.weight_decay,
-            clip_norm=distill.clip_norm,
-            log_steps=distill.log_steps,
             checkpoint_steps=10**9,
         )
         with tempfile.TemporaryDirectory() as folder, quiet():

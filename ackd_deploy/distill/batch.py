@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,34 +37,56 @@ class Batch:
 
 
 class Plan:
-    """Which rows each step trains on: a pure function of lengths, batch size, seed and step.
+    """Which rows each step trains on: a pure function of lengths, sizes, seed and step.
 
     Args:
         lengths: [N] tokens of each row.
-        batch_size: rows of the whole batch.
+        batch_size: rows of the whole batch, at most.
         seed: of the training.
+        max_tokens: padded tokens of the whole batch, at most; batches over it are split, so that an epoch then has
+            more steps, and not always as many.
     """
 
-    def __init__(self, lengths: NDArray[Any], batch_size: int, seed: int) -> None:
+    def __init__(self, lengths: NDArray[Any], batch_size: int, seed: int, max_tokens: int | None = None) -> None:
         self._lengths = lengths
         self._size = batch_size
         self._seed = seed
-        self._per_epoch = -(-len(lengths) // batch_size)
+        self._max_tokens = max_tokens
+        self._first = [0]  # the first step of each epoch that was looked at
         self._epoch = -1
         self._batches: list[NDArray[np.int64]] = []
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Return the global row ids of one step's whole batch."""
-        epoch, index = divmod(step, self._per_epoch)
-        if epoch != self._epoch:
-            self._batches = bucketed_batches(self._lengths, self._size, seed=self._seed, epoch=epoch)
-            self._epoch = epoch
-        return self._batches[index]
+        while self._first[-1] <= step:
+            self._measure(len(self._first) - 1)
+        epoch = bisect_right(self._first, step) - 1
+        return self._epoch_batches(epoch)[step - self._first[epoch]]
+
+    def steps(self, epochs: float) -> int:
+        """Return the number of steps of whole or part epochs: at least one, whole batches."""
+        whole = int(epochs)
+        while len(self._first) < whole + 2:
+            self._measure(len(self._first) - 1)
+        return max(1, self._first[whole] + round((epochs - whole) * (self._first[whole + 1] - self._first[whole])))
 
     def samples(self, steps: int) -> int:
         """Return how many rows the first ``steps`` steps train on."""
-        epochs, rest = divmod(steps, self._per_epoch)
-        return epochs * len(self._lengths) + sum(len(rows) for rows in self._part(epochs, rest))
+        while self._first[-1] < steps:
+            self._measure(len(self._first) - 1)
+        epochs = bisect_right(self._first, steps) - 1
+        rest = range(self._first[epochs], steps)
+        return epochs * len(self._lengths) + sum(len(self.rows(step)) for step in rest)
 
-    def _part(self, epoch: int, steps: int) -> Iterator[NDArray[np.int64]]:
-        return (self.rows(epoch * self._per_epoch + step) for step in range(steps))
+    def _measure(self, epoch: int) -> None:
+        # Without a budget the batches of an epoch need not be made to be counted.
+        count = -(-len(self._lengths) // self._size) if self._max_tokens is None else len(self._epoch_batches(epoch))
+        self._first.append(self._first[epoch] + count)
+
+    def _epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        if epoch != self._epoch:
+            self._batches = bucketed_batches(
+                self._lengths, self._size, seed=self._seed, epoch=epoch, max_tokens=self._max_tokens
+            )
+            self._epoch = epoch
+        return self._batches

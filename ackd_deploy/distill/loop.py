@@ -19,11 +19,12 @@ from ackd_deploy.distill.dropout import use_fast_dropout
 from ackd_deploy.distill.evaluate import to_device
 from ackd_deploy.distill.metrics_log import MetricsLog
 from ackd_deploy.distill.objective import Objective
-from ackd_deploy.distill.schedule import derived_seed, learning_rate_share, total_steps
+from ackd_deploy.distill.schedule import derived_seed, learning_rate_share
 from ackd_deploy.distill.watch import Watch, Window
 from ackd_deploy.distill.world import World
+from ackd_deploy.recipe.schema import Distill, Finetune
 
-__all__ = ["Outcome", "Settings", "train"]
+__all__ = ["Outcome", "Settings", "settings_of", "train"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,29 @@ class Settings:
     epochs: float
     learning_rate: float
     batch_size: int
+    max_batch_tokens: int | None
     warmup_share: float
     weight_decay: float
     clip_norm: float
     log_steps: int
     checkpoint_steps: int
+
+
+def settings_of(stage: str, seed: int, section: Finetune | Distill, distill: Distill) -> Settings:
+    """Return the settings of the teacher's or a student's training, as the recipe's sections have them."""
+    return Settings(
+        stage=stage,
+        seed=seed,
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+        batch_size=section.batch_size,
+        max_batch_tokens=section.max_batch_tokens,
+        warmup_share=section.warmup_share,
+        weight_decay=section.weight_decay,
+        clip_norm=section.clip_norm,
+        log_steps=distill.log_steps,
+        checkpoint_steps=distill.checkpoint_steps,
+    )
 
 
 @dataclass(frozen=True)
@@ -98,8 +117,9 @@ def train(
     objective.to(device).train()
     parameters = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(_groups(model, objective, settings), lr=settings.learning_rate, fused=True)
-    steps = total_steps(len(encoded), settings.batch_size * world.size, settings.epochs)
-    plan = Plan(encoded.lengths, settings.batch_size * world.size, settings.seed)
+    budget = settings.max_batch_tokens and settings.max_batch_tokens * world.size
+    plan = Plan(encoded.lengths, settings.batch_size * world.size, settings.seed, budget)
+    steps = plan.steps(settings.epochs)
     window = Window()
     watch = Watch(device)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["derived_seed", "learning_rate_share", "total_steps"]
+__all__ = ["derived_seed", "learning_rate_share"]
 
 
 def learning_rate_share(step: int, steps: int, warmup_share: float) -> float:
@@ -17,11 +17,6 @@ def learning_rate_share(step: int, steps: int, warmup_share: float) -> float:
     if step < warmup:
         return min(1.0, (step + 1) / warmup)
     return (steps - step) / max(1.0, steps - warmup)
-
-
-def total_steps(rows: int, batch_size: int, epochs: float) -> int:
-    """Return the number of optimiser steps: at least one, whole batches of whole or part epochs."""
-    return max(1, round(epochs * -(-rows // batch_size)))
 
 
 def derived_seed(seed: int, *parts: str | int) -> int:

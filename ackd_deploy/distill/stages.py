@@ -20,7 +20,7 @@ from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.evaluate import predict_logits
 from ackd_deploy.distill.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.distill.interrupt import interruption
-from ackd_deploy.distill.loop import Outcome, Settings, train
+from ackd_deploy.distill.loop import Outcome, Settings, settings_of, train
 from ackd_deploy.distill.methods import poolings, terms
 from ackd_deploy.distill.metrics_log import MetricsLog
 from ackd_deploy.distill.models import load_classifier, save_classifier
@@ -29,7 +29,6 @@ from ackd_deploy.distill.schedule import derived_seed
 from ackd_deploy.distill.student import build_student
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.metrics import metrics, primary
-from ackd_deploy.recipe.schema import Distill, Finetune
 
 __all__ = ["bank_stage", "stage_is_whole", "student_stage", "teacher_stage"]
 
@@ -75,7 +74,7 @@ def teacher_stage(context: Context) -> None:
             recipe.distill,
             context.device,
         )
-        settings = _settings("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
+        settings = settings_of("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
         outcome = _train(context, model, objective, settings)
     _conclude(context, "teacher", model, run.path("teacher"), outcome, {"finetuned": outcome is not None})
 
@@ -154,7 +153,7 @@ def student_stage(
         bank=bank,
         features=features,
     )
-    outcome = _train(context, model, objective, _settings(stage, seed, recipe.distill, recipe.distill))
+    outcome = _train(context, model, objective, settings_of(stage, seed, recipe.distill, recipe.distill))
     facts: dict[str, Any] = {
         "method": method,
         "seed": seed,
@@ -168,21 +167,6 @@ def student_stage(
             facts["hardest"] = hardest_rows(objective.hardest, rows, bank)
             facts["label_errors"] = likely_label_errors(objective.hardest, rows, bank)
     _conclude(context, stage, model, folder, outcome, facts)
-
-
-def _settings(stage: str, seed: int, section: Finetune | Distill, distill: Distill) -> Settings:
-    return Settings(
-        stage=stage,
-        seed=seed,
-        epochs=section.epochs,
-        learning_rate=section.learning_rate,
-        batch_size=section.batch_size,
-        warmup_share=section.warmup_share,
-        weight_decay=section.weight_decay,
-        clip_norm=section.clip_norm,
-        log_steps=distill.log_steps,
-        checkpoint_steps=distill.checkpoint_steps,
-    )
 
 
 def _train(context: Context, model: Any, objective: Objective, settings: Settings) -> Outcome:

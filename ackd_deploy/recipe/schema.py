@@ -87,6 +87,9 @@ class Finetune(Section):
     epochs: Positive = 3.0
     learning_rate: Positive = 5e-5
     batch_size: Count = 32
+    max_batch_tokens: Count | None = Field(
+        None, description="Padded tokens of one process's batch, at most: long texts come in smaller batches."
+    )
     warmup_share: Share = 0.1
     weight_decay: NonNegative = 0.01
     clip_norm: Positive = 1.0
@@ -167,6 +170,9 @@ class Distill(Section):
     epochs: Positive = 3.0
     learning_rate: Positive = 5e-5
     batch_size: Count = 32
+    max_batch_tokens: Count | None = Field(
+        None, description="Padded tokens of one process's batch, at most: long texts come in smaller batches."
+    )
     warmup_share: Share = 0.1
     weight_decay: NonNegative = 0.01
     clip_norm: Positive = 1.0

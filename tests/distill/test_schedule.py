@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.distill.schedule import derived_seed, learning_rate_share, total_steps
+from ackd_deploy.distill.schedule import derived_seed, learning_rate_share
 
 
 def test_by_hand() -> None:
@@ -19,12 +19,6 @@ def test_by_hand() -> None:
 def test_always_moves_and_never_exceeds_the_peak(steps: int, warmup: float) -> None:
     shares = [learning_rate_share(step, steps, warmup) for step in range(steps)]
     assert all(0 < share <= 1 for share in shares)
-
-
-def test_total_steps() -> None:
-    assert total_steps(100, 32, 3.0) == 12
-    assert total_steps(100, 32, 0.5) == 2
-    assert total_steps(5, 32, 0.01) == 1
 
 
 def test_seeds_differ_by_purpose_and_step() -> None:
