@@ -32,12 +32,15 @@ class _Part(BaseModel):
 
 
 class VariantInfo(_Part):
-    """One graph of the student: where it lies and what running it takes."""
+    """One way to run the student: a graph, an engine and a precision, and what that takes."""
 
     name: Name = Field(description="Such as fp32 or int8_dynamic.")
     file: RelativePath = Field(description="Path inside the artefact.")
-    engine: Literal["onnxruntime"] = "onnxruntime"
-    precision: Name = Field(description="fp32, fp16, int8 … ; the variant to fall back to is fp32.")
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    precision: Name = Field(
+        description="fp32, bf16, fp16, int8 … of the arithmetic; the variant to fall back to is fp32."
+    )
+    for_gpu: bool = Field(False, description="Judged on a CPU for its answers alone; never taken for one by itself.")
     row_by_row: bool = Field(False, description="Run one unpadded row at a time: its results depend on the batch.")
     size_bytes: Annotated[int, Field(ge=0)] = 0
     cpu_features: Annotated[list[Name], Field(max_length=32)] = Field(
@@ -89,7 +92,8 @@ class Manifest(_Part):
             ("labels", self.labels),
             ("inputs", self.inputs),
             ("variant names", [variant.name for variant in self.variants]),
-            ("variant files", [variant.file for variant in self.variants]),
+            # One graph may serve two engines, or one engine in two precisions.
+            ("variant files", [(variant.file, variant.engine, variant.precision) for variant in self.variants]),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what} must differ from each other")
@@ -119,8 +123,8 @@ class Manifest(_Part):
         raise KeyError(wanted)
 
     def fallback(self) -> VariantInfo | None:
-        """Return the fp32 variant that needs no CPU feature, if there is one."""
+        """Return the fp32 variant that needs ONNX Runtime and no CPU feature, if there is one."""
         for variant in self.variants:
-            if variant.precision == "fp32" and not variant.cpu_features:
+            if variant.precision == "fp32" and variant.engine == "onnxruntime" and not variant.cpu_features:
                 return variant
         return None

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ackd_deploy.artifact.load import MANIFEST, check_files, check_graph, list_files, open_artifact
 from ackd_deploy.artifact.schema import Manifest
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 
+if TYPE_CHECKING:
+    from ackd_deploy.runtime.classifier import Classifier
+
 __all__ = ["Check", "verify_artifact"]
 
-Status = Literal["pass", "warn", "fail"]
+Status = Literal["pass", "warn", "fail", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def verify_artifact(
         folder: the artefact.
         provider: execution provider for the golden samples.
         threads: threads of one run; None: as many processors as the cgroup grants.
-        strict: count what is only worth a warning as a failure: a processor without the features that
+        strict: count what is only worth a warning as a failure: a machine without the features or the engine that
             the chosen variant was gated on, files that nobody signed for, no golden samples.
 
     Raises:
@@ -72,22 +75,27 @@ def _look(folder: Path, checks: list[Check]) -> None:
 
 
 def _run(folder: Path, checks: list[Check], provider: str, threads: int | None) -> None:
-    from ackd_deploy.runtime.choose import choose_variant
+    from ackd_deploy.runtime.choose import choose_variant, obstacle
     from ackd_deploy.runtime.cpu import cpu_features
 
     manifest = open_artifact(folder, verify=False)
     features = cpu_features()
     try:
-        chosen, reason = choose_variant(manifest, features)
+        chosen, found = choose_variant(manifest, features, provider=provider)
     except EnvironmentProblem as error:
-        checks.append(Check("CPU features", "fail", error.message))
+        checks.append(Check("chosen variant", "fail", error.message))
         return
     needed = ", ".join(chosen.cpu_features) or "none needed"
-    checks.append(Check("CPU features", "warn" if reason else "pass", reason or needed))
+    checks.append(Check(found.what, "warn", found.reason) if found else Check("CPU features", "pass", needed))
     _golden(folder, manifest, checks, chosen.name, provider, threads)
     for variant in manifest.variants:
-        if variant.name != chosen.name and features.issuperset(variant.cpu_features):
+        if variant.name in (chosen.name, manifest.chosen):
+            continue
+        hindrance = obstacle(variant, features, provider)
+        if hindrance is None:
             _golden(folder, manifest, checks, variant.name, provider, threads)
+        else:
+            checks.append(Check(f"golden samples, {variant.name}", "skip", hindrance.reason))
 
 
 def _golden(
@@ -105,4 +113,10 @@ def _golden(
     if found:
         checks.append(Check(name, "fail", f"{len(found)} of {len(manifest.golden)} differ; {found[0]}"))
     else:
-        checks.append(Check(name, "pass", f"{len(manifest.golden)} answered as before, on {classifier.provider}"))
+        checks.append(Check(name, "pass", f"{len(manifest.golden)} answered as before, {_where(classifier)}"))
+
+
+def _where(classifier: Classifier) -> str:
+    if classifier.engine == "openvino":
+        return f"under OpenVINO in {classifier.variant.precision} on {classifier.provider}"
+    return f"on {classifier.provider}"

@@ -29,6 +29,7 @@ def command(as_json: bool) -> None:
 
 def _facts() -> dict[str, Any]:
     from ackd_deploy.runtime.cpu import cpu_info
+    from ackd_deploy.runtime.openvino_engine import openvino_facts
     from ackd_deploy.runtime.packages import installed_versions, onnxruntime_wheels, wheel_problem
     from ackd_deploy.runtime.probe import probe_providers
 
@@ -48,6 +49,7 @@ def _facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "onnxruntime_wheels": wheels,
         "providers": providers,
+        "openvino": openvino_facts(),
         "torch_devices": _torch_devices(),
         "cpu": cpu_info().as_dict(),
         "problems": problems,
@@ -83,6 +85,8 @@ def _show(facts: dict[str, Any]) -> None:
     row("torch devices", ", ".join(facts["torch_devices"]) or "torch is not installed")
     for probe in facts["providers"]:
         row("provider", f"{probe['provider']}: {'loads' if probe['loads'] else 'does NOT load'}; {probe['detail']}")
+    openvino = facts["openvino"]
+    row("engine", f"OpenVINO: {'loads' if openvino['loads'] else 'does not load'}; {openvino['detail']}")
     for name, version in facts["versions"].items():
         row(name, version or "not installed")
     for problem in facts["problems"]:

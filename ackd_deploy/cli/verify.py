@@ -11,7 +11,7 @@ from ackd_deploy import console
 from ackd_deploy.cli.options import find_artifact, json_option, provider_option, runs_option, threads_option
 from ackd_deploy.errors import ArtifactError
 
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
 
 
 @click.command()

@@ -1,9 +1,20 @@
-"""From an artefact to predictions, with numpy, tokenizers and ONNX Runtime alone: no torch, no transformers."""
+"""From an artefact to predictions, with numpy, tokenizers and an engine alone: no torch, no transformers."""
 
 from ackd_deploy.runtime.classifier import Classifier
 from ackd_deploy.runtime.cpu import cpu_features, cpu_info, effective_cpus
+from ackd_deploy.runtime.engine import EngineSession, open_engine
 from ackd_deploy.runtime.predictions import Prediction
 from ackd_deploy.runtime.session import open_session
 from ackd_deploy.runtime.tokenizer import Tokens
 
-__all__ = ["Classifier", "Prediction", "Tokens", "cpu_features", "cpu_info", "effective_cpus", "open_session"]
+__all__ = [
+    "Classifier",
+    "EngineSession",
+    "Prediction",
+    "Tokens",
+    "cpu_features",
+    "cpu_info",
+    "effective_cpus",
+    "open_engine",
+    "open_session",
+]

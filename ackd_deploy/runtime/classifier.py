@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,10 @@ from ackd_deploy.artifact.load import CONFIG, TOKENIZER, check_files, check_grap
 from ackd_deploy.artifact.schema import Manifest, VariantInfo
 from ackd_deploy.errors import ArtifactError, UsageError
 from ackd_deploy.runtime.choose import choose_variant
-from ackd_deploy.runtime.cpu import cpu_features, effective_cpus
+from ackd_deploy.runtime.cpu import cpu_features
+from ackd_deploy.runtime.engine import EngineSession, open_engine
 from ackd_deploy.runtime.predictions import Prediction, activate, decide
-from ackd_deploy.runtime.session import first_line, open_session
+from ackd_deploy.runtime.session import first_line
 from ackd_deploy.runtime.tokenizer import Text, TextTokenizer, Tokens, pad
 
 __all__ = ["Classifier"]
@@ -39,7 +39,8 @@ class Classifier:
         manifest: what the artefact says of itself.
         variant: the variant that runs.
         fallback_reason: why that is not the chosen one, or None.
-        provider: active execution provider, by ONNX Runtime's name.
+        engine: ``onnxruntime`` or ``openvino``.
+        provider: active execution provider, by ONNX Runtime's name, or OpenVINO's device.
         threads: threads of one run.
     """
 
@@ -48,16 +49,17 @@ class Classifier:
         manifest: Manifest,
         variant: VariantInfo,
         tokenizer: TextTokenizer,
-        session: Any,
+        session: EngineSession,
         pad_id: int,
-        threads: int,
         fallback_reason: str | None = None,
     ) -> None:
         self.manifest = manifest
         self.variant = variant
         self.fallback_reason = fallback_reason
-        self.provider: str = session.get_providers()[0]
-        self.threads = threads
+        self.engine = session.facts.engine
+        self.provider = session.facts.device
+        self.threads = session.facts.threads
+        self._on_cpu = session.facts.on_cpu
         self._tokenizer = tokenizer
         self._session = session
         self._pad_id = pad_id
@@ -80,18 +82,20 @@ class Classifier:
             provider: ``cpu``, ``cuda`` … or ONNX Runtime's own name; it must become active.
             threads: threads of one run; None: as many processors as the cgroup grants.
             variant: name of the variant; None: the chosen one.
-            strict: refuse, rather than fall back to fp32, where the processor lacks what the variant needs.
+            strict: refuse, rather than fall back to fp32, where the machine lacks what the variant needs.
             spinning: see `open_session`.
 
         Raises:
             ArtifactError: damaged or hostile.
             ProviderUnavailable: the provider did not become active.
+            MissingExtra: the variant's engine is not installed and no fallback is allowed.
             EnvironmentProblem: the processor lacks a feature and no fallback is allowed.
             UsageError: no variant of that name.
         """
         folder = Path(folder)
         manifest = open_artifact(folder, verify=False)
-        chosen, reason = choose_variant(manifest, cpu_features(), variant, strict=strict)
+        chosen, found = choose_variant(manifest, cpu_features(), variant, strict=strict, provider=provider)
+        reason = found.reason if found else None
         if reason:
             _LOG.warning("%s", reason)
         # Only what is used is hashed: of three graphs the other two would double the time to load.
@@ -100,10 +104,11 @@ class Classifier:
         config = read_bounded_json(folder / CONFIG)
         tokenizer = TextTokenizer(folder / TOKENIZER, manifest.max_length)
         _check_vocabulary(tokenizer, rows or config.get("vocab_size"), folder)
-        threads = effective_cpus() if threads is None else threads
-        session = open_session(folder / chosen.file, provider, threads, spinning=spinning)
+        session = open_engine(
+            folder / chosen.file, chosen.engine, provider, threads, chosen.precision, spinning=spinning
+        )
         pad_id = config.get("pad_token_id")
-        classifier = cls(manifest, chosen, tokenizer, session, 0 if pad_id is None else pad_id, threads, reason)
+        classifier = cls(manifest, chosen, tokenizer, session, 0 if pad_id is None else pad_id, reason)
         classifier._first_run()
         return classifier
 
@@ -151,7 +156,7 @@ class Classifier:
             return np.empty((0, len(self.manifest.labels)), dtype=np.float32)
         if self.variant.row_by_row:
             return np.concatenate([self._run([row]) for row in tokens])
-        if self.provider != "CPUExecutionProvider" or len(tokens) <= _CPU_ROWS:
+        if not self._on_cpu or len(tokens) <= _CPU_ROWS:
             return self._run(tokens)
         logits = np.empty((len(tokens), len(self.manifest.labels)), dtype=np.float32)
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index].ids), reverse=True)
@@ -184,8 +189,7 @@ class Classifier:
 
     def _run(self, rows: Sequence[Tokens]) -> npt.NDArray[np.float32]:
         feed = pad(rows, self._pad_id, self.manifest.inputs)
-        output: npt.NDArray[np.float32] = self._session.run(["logits"], feed)[0]
-        return output.astype(np.float32, copy=False)
+        return self._session.run(feed)
 
     def _first_run(self) -> None:
         """Run once: a graph of another width, or with a frozen axis, is found now and not by a caller."""
@@ -193,7 +197,7 @@ class Classifier:
         tokens = self.tokenize([sample, ("a a", "b") if self.manifest.text_pairs else "a a"])
         try:
             shape = self._run(tokens).shape
-        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        except Exception as error:  # the engines' exceptions share no base class but Exception
             raise ArtifactError(f"{self.variant.file} fails on two short texts: {first_line(error)}") from error
         if shape != (2, len(self.manifest.labels)):
             raise ArtifactError(

@@ -48,7 +48,8 @@ def cpu_features(root: Path = Path("/")) -> frozenset[str]:
     """Return the known features of this processor, by the Linux kernel's names.
 
     ``vnni`` stands for either of ``avx512_vnni`` and ``avx_vnni``: both multiply 8-bit integers without
-    the intermediate saturation that makes older processors need a reduced range. Where the kernel
+    the intermediate saturation that makes older processors need a reduced range. ``bf16`` stands for any
+    of ``avx512_bf16``, ``amx_bf16`` and ARM's feature of that name. Where the kernel
     publishes no such list (macOS, Windows) the set is empty, and a variant that needs a feature is not
     taken for granted.
     """
@@ -61,6 +62,8 @@ def cpu_features(root: Path = Path("/")) -> frozenset[str]:
     found = words.intersection(_X86 + _ARM)
     if found & {"avx512_vnni", "avx_vnni"}:
         found.add("vnni")
+    if found & {"avx512_bf16", "amx_bf16"}:
+        found.add("bf16")
     return frozenset(found)
 
 

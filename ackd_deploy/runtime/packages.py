@@ -7,8 +7,8 @@ from importlib import metadata
 __all__ = ["installed_versions", "onnxruntime_wheels", "wheel_problem"]
 
 _SHOWN = (
-    "ackd-deploy", "numpy", "tokenizers", "onnxruntime", "onnxruntime-gpu", "torch", "transformers", "optimum",
-    "optimum-onnx", "onnx", "datasets", "accelerate", "bentoml", "safetensors", "pydantic",
+    "ackd-deploy", "numpy", "tokenizers", "onnxruntime", "onnxruntime-gpu", "openvino", "torch", "transformers",
+    "optimum", "optimum-onnx", "onnx", "datasets", "accelerate", "bentoml", "safetensors", "pydantic",
 )  # fmt: skip
 
 # All of them unpack into the one folder onnxruntime/.
