@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["MAX_LABELS", "Golden", "Manifest", "ProblemType", "VariantInfo"]
+__all__ = ["MAX_LABELS", "EngineName", "Golden", "Manifest", "ProblemType", "VariantInfo"]
 
 MAX_LABELS = 10_000
 SCHEMA_VERSION = 1
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+EngineName = Literal["onnxruntime", "openvino"]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]+$")
 ]
@@ -36,7 +37,7 @@ class VariantInfo(_Part):
 
     name: Name = Field(description="Such as fp32 or int8_dynamic.")
     file: RelativePath = Field(description="Path inside the artefact.")
-    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    engine: EngineName = "onnxruntime"
     precision: Name = Field(
         description="fp32, bf16, fp16, int8 … of the arithmetic; the variant to fall back to is fp32."
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_most
+from ackd_deploy.runtime import EngineSession
 from ackd_deploy.runtime.tokenizer import Tokens, pad
 
 __all__ = ["parity_gate", "spread_by_length"]
@@ -25,7 +25,7 @@ def spread_by_length(lengths: Sequence[int], count: int) -> list[int]:
 
 def parity_gate(
     variant: str,
-    session: Any,
+    session: EngineSession,
     tokens: Sequence[Tokens],
     reference: npt.NDArray[np.floating],
     bound: float,
@@ -38,7 +38,7 @@ def parity_gate(
 
     Args:
         variant: its name.
-        session: ONNX Runtime session of the graph.
+        session: the graph under its engine.
         tokens: [N] rows.
         reference: [N, C] logits of the same rows in PyTorch.
         bound: largest absolute difference allowed.
@@ -50,8 +50,8 @@ def parity_gate(
     for shape, rows in _layouts(tokens, max_batch):
         feed = pad([tokens[row] for row in rows], pad_id, inputs)
         try:
-            found = session.run(["logits"], feed)[0]
-        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+            found = session.run(feed)
+        except Exception as error:  # the engines' exceptions share no base class but Exception
             message = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
             return GateResult("parity", variant, "fail", float("inf"), bound, n, None, f"{shape}: {message}")
         expected = reference[list(rows)]

@@ -14,10 +14,17 @@ __all__ = ["choose"]
 _TIE = 0.03
 
 
-def choose(judgements: Sequence[Judgement], recipe: Recipe) -> Judgement | None:
-    """Return the variant with the least time for the recipe's workload among those that pass, or None."""
+def choose(judgements: Sequence[Judgement], recipe: Recipe, provider: str = "cpu") -> Judgement | None:
+    """Return the variant with the least time for the recipe's workload among those that pass, or None.
+
+    On a CPU what is meant for GPUs is left out: it was judged there for its answers alone.
+    """
     workload = recipe.export.workload
-    passing = [found for found in judgements if not found.refusals(recipe) and workload in found.timings]
+    passing = [
+        found
+        for found in judgements
+        if not found.refusals(recipe) and workload in found.timings and not found.reserved(provider)
+    ]
     if not passing:
         return None
     fastest = min(found.timings[workload].seconds for found in passing)

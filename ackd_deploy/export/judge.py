@@ -16,13 +16,14 @@ from ackd_deploy.check.gates import GateResult, at_most, failures, inform
 from ackd_deploy.check.invariance import invariance_gates
 from ackd_deploy.check.latency import Timing, ratio_interval
 from ackd_deploy.check.parity import parity_gate, spread_by_length
-from ackd_deploy.errors import ArtifactError
+from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.variants import Built
 from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.recipe import Recipe
-from ackd_deploy.runtime import Classifier, open_session
+from ackd_deploy.runtime import Classifier, open_engine
+from ackd_deploy.runtime.session import provider_name
 from ackd_deploy.runtime.tokenizer import TextTokenizer
 
 __all__ = ["Judgement", "as_row", "judge", "judge_latency"]
@@ -48,6 +49,11 @@ class Judgement:
         """Why this variant is refused; empty where it passes."""
         reasons = [result.reason() for result in failures(self.results, recipe.gates.undecided)]
         return ([self.problem] if self.problem else []) + reasons
+
+    def reserved(self, provider: str) -> bool:
+        """Whether it is meant for GPUs and was judged on a CPU, for its answers alone."""
+        on_cpu = provider_name(provider) == "CPUExecutionProvider"
+        return self.built is not None and self.built.for_gpu and on_cpu
 
     def undecided(self) -> list[str]:
         """What its rows were too few to decide."""
@@ -80,6 +86,9 @@ def judge(
     gates = recipe.gates
     found = Judgement(built.name, built, size_bytes=built.path.stat().st_size)
     found.results.append(_size(built, gates.max_size_mb))
+    if built.engine == "openvino" and provider_name(provider) != "CPUExecutionProvider":
+        found.problem = f"OpenVINO runs on the CPU here, and the export is judged on {provider}"
+        return found
     if built.claims_fusion:
         expected = expected_fusion(graph.model_type, graph.layers)
         found.results.append(fusion_gate(built.name, built.fused, expected, required=gates.require_fusion))
@@ -87,7 +96,10 @@ def judge(
         if built.precision == "fp32":
             found.results.append(_parity(built, graph, inputs, recipe, student_logits, provider, threads))
         classifier = Classifier.load(artifact, provider=provider, threads=threads, variant=built.name)
-    except ArtifactError as error:
+    except (ArtifactError, EnvironmentProblem) as error:
+        if isinstance(error, EnvironmentProblem) and built.engine == "onnxruntime":
+            # Without its provider nothing can be judged; a second engine that fails takes only its variant along.
+            raise
         found.problem = f"cannot be loaded: {error.message}"
         return found
     tokens = classifier.tokenize(inputs.texts)
@@ -96,7 +108,7 @@ def judge(
     # By name: an artefact whose labels changed places must fail here, and not agree with itself.
     by_name = logits[:, [classifier.manifest.labels.index(name) for name in inputs.labels]]
     if built.precision != "fp32":
-        # 8 bits cannot keep logits within 1e-4: the figure is shown, and the answers are judged.
+        # 8 or 16 bits cannot keep logits within 1e-4: the figure is shown, and the answers are judged.
         found.results.append(inform("parity", built.name, float(np.abs(by_name - student_logits).max()), n=len(labels)))
     found.metric = metrics(problem_type, by_name, labels)[primary(problem_type)]
     found.results += accuracy_gates(built.name, problem_type, student_logits, by_name, labels, gates)
@@ -125,7 +137,7 @@ def _parity(
 ) -> GateResult:
     tokens = TextTokenizer(inputs.student / "tokenizer.json", inputs.max_length).encode(inputs.texts)
     rows = spread_by_length([len(row.ids) for row in tokens], recipe.gates.parity_rows)
-    session = open_session(built.path, provider, threads)
+    session = open_engine(built.path, built.engine, provider, threads, built.precision)
     return parity_gate(
         built.name,
         session,
@@ -173,6 +185,9 @@ def as_row(found: Judgement, recipe: Recipe, teacher: str) -> dict[str, Any]:
         "latency_ratios": found.ratios,
         "verdict": "fail" if refusals else ("undecided" if open_questions else "pass"),
         "reasons": refusals or open_questions,
+        "engine": found.built.engine if found.built else None,
+        "precision": found.built.precision if found.built else None,
+        "for_gpu": bool(found.built and found.built.for_gpu),
         "row_by_row": bool(found.built and found.built.row_by_row),
         "note": found.built.note if found.built else "",
         "timings": {name: timing.as_json() for name, timing in found.timings.items()},

@@ -14,7 +14,7 @@ from ackd_deploy.export.variants import Built
 from ackd_deploy.run import Run, package_versions
 from ackd_deploy.runtime import Classifier, cpu_info
 
-__all__ = ["copy_reader_files", "golden_samples", "graph_file", "make_manifest"]
+__all__ = ["copy_reader_files", "golden_samples", "graph_files", "make_manifest"]
 
 _READER_FILES = (
     "config.json",
@@ -27,13 +27,17 @@ _READER_FILES = (
 )
 
 
-def graph_file(built: Built, chosen: str) -> str:
-    """Return where a variant's graph lies in the artefact: the chosen one where every reader looks first."""
-    if built.name == chosen:
-        return "model.onnx"
-    kind = built.name.replace("int8", "qint8")
-    suffix = "".join(f"_{feature}" for feature in built.cpu_features)
-    return f"onnx/model_{kind}{suffix}.onnx"
+def graph_files(built: Sequence[Built], chosen: str) -> dict[str, str]:
+    """Return where each variant's graph lies in the artefact: the chosen one's where every reader looks first.
+
+    Variants of one graph share its file, which has the name of the first of them.
+    """
+    files = {variant.path: "model.onnx" for variant in built if variant.name == chosen}
+    for variant in built:
+        kind = variant.name.replace("int8", "qint8")
+        suffix = "".join(f"_{feature}" for feature in variant.cpu_features)
+        files.setdefault(variant.path, f"onnx/model_{kind}{suffix}.onnx")
+    return {variant.name: files[variant.path] for variant in built}
 
 
 def copy_reader_files(student: Path, folder: Path) -> None:
@@ -57,6 +61,7 @@ def make_manifest(
 ) -> Manifest:
     """Describe an artefact that holds these variants."""
     winner = next(variant for variant in built if variant.name == chosen)
+    files = graph_files(built, chosen)
     return Manifest(
         name=run.recipe.name,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -70,8 +75,10 @@ def make_manifest(
         variants=[
             VariantInfo(
                 name=variant.name,
-                file=graph_file(variant, chosen),
+                file=files[variant.name],
+                engine=variant.engine,
                 precision=variant.precision,
+                for_gpu=variant.for_gpu,
                 row_by_row=variant.row_by_row,
                 cpu_features=list(variant.cpu_features),
             )

@@ -18,12 +18,12 @@ from ackd_deploy.artifact import Manifest, seal, write_artifact
 from ackd_deploy.check.latency import System, Timing, measure, workload_texts
 from ackd_deploy.check.stats import expected_calibration_error, fit_temperature, softmax
 from ackd_deploy.check.torch_model import TorchClassifier
-from ackd_deploy.errors import AckdError, ArtifactError, GateFailed
+from ackd_deploy.errors import AckdError, ArtifactError, GateFailed, MissingExtra
 from ackd_deploy.export.choose import choose
 from ackd_deploy.export.graph import Graph, export_graph
 from ackd_deploy.export.inputs import Inputs, Text, calibration_feeds, check_student, gather, texts_of
 from ackd_deploy.export.judge import Judgement, as_row, judge, judge_latency
-from ackd_deploy.export.package import copy_reader_files, golden_samples, graph_file, make_manifest
+from ackd_deploy.export.package import copy_reader_files, golden_samples, graph_files, make_manifest
 from ackd_deploy.export.table import variants_table
 from ackd_deploy.export.variants import Built, build_variant
 from ackd_deploy.files import sha256_file
@@ -74,7 +74,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         order = run.recipe.export.variants
         judgements.sort(key=lambda found: order.index(found.name))  # type: ignore[arg-type]
         references = _latency(run, inputs, judgements, artifact, provider)
-        chosen = choose(judgements, run.recipe)
+        chosen = choose(judgements, run.recipe, provider)
         rows = [as_row(found, run.recipe, TEACHER) for found in judgements]
         facts = _facts(run, inputs, rows, chosen, student_metrics, references, graph, provider)
         if table:
@@ -83,8 +83,9 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
             # The report shows which bound was missed, and by how much.
             run.fail("export", **facts)
             raise _refusal(run, rows)
-        facts["calibration"] = _calibration(inputs, artifact, chosen.name, temperature)
-        final = _write(run, inputs, graph, judgements, chosen, artifact, rows, temperature)
+        winner = Classifier.load(artifact, provider, variant=chosen.name)
+        facts["calibration"] = _calibration(inputs, winner, temperature)
+        final = _write(run, inputs, graph, judgements, winner, rows, temperature)
     run.finish("export", **facts, seconds=time.monotonic() - started, artifact=final.name)
     return final
 
@@ -117,6 +118,10 @@ def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list
         console.log(f"building {name}")
         try:
             built.append(build_variant(name, graph, work, calibration, features, run.recipe.gates.min_agreement))
+        except MissingExtra as error:
+            if name == "fp32":
+                raise
+            broken.append(Judgement(name, problem=f"{error.message} ({error.hint})"))
         except (AckdError, NameError):
             raise
         except Exception as error:
@@ -142,10 +147,11 @@ def _provisional(
 
 
 def _place(built: Sequence[Built], chosen: str, folder: Path) -> None:
-    for variant in built:
-        target = folder / graph_file(variant, chosen)
+    files = graph_files(built, chosen)
+    for path, name in {variant.path: files[variant.name] for variant in built}.items():
+        target = folder / name
         target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(variant.path, target)
+        shutil.copyfile(path, target)
 
 
 def _latency(
@@ -158,7 +164,11 @@ def _latency(
     systems = [
         System(TEACHER, "torch", run.path("teacher"), inputs.max_length),
         System(STUDENT, "torch", inputs.student, inputs.max_length),
-        *(System(f.name, "artifact", artifact, inputs.max_length, f.name) for f in judgements if f.problem is None),
+        *(
+            System(found.name, "artifact", artifact, inputs.max_length, found.name)
+            for found in judgements
+            if found.problem is None and not found.reserved(provider)
+        ),
     ]
     console.log("latency, one text at a time and in batches")
     workloads: dict[str, tuple[list[Text], int]] = {
@@ -232,7 +242,7 @@ def _threads(count: int) -> str:
 
 
 def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
-    lines = [f"{row['name']}: {'; '.join(row['reasons'])}" for row in rows]
+    lines = [f"{row['name']}: {'; '.join(row['reasons']) or 'meant for GPUs'}" for row in rows]
     old = run.path("artifact")
     kept = f"; the older artefact in {old} is untouched" if old.exists() else ""
     return GateFailed(
@@ -241,11 +251,11 @@ def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
     )
 
 
-def _calibration(inputs: Inputs, artifact: Path, chosen: str, temperature: float) -> dict[str, float | None]:
+def _calibration(inputs: Inputs, chosen: Classifier, temperature: float) -> dict[str, float | None]:
     """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
     if inputs.validation.problem_type != "single_label_classification":
         return {"temperature": temperature, "ece_before": None, "ece_after": None}
-    logits = Classifier.load(artifact, variant=chosen).logits(inputs.texts)
+    logits = chosen.logits(inputs.texts)
     labels = inputs.validation.labels
     return {
         "temperature": temperature,
@@ -259,23 +269,20 @@ def _write(
     inputs: Inputs,
     graph: Graph,
     judgements: Sequence[Judgement],
-    chosen: Judgement,
-    provisional: Path,
+    chosen: Classifier,
     rows: list[dict[str, Any]],
     temperature: float,
 ) -> Path:
     """Write the artefact: the winner, and the others that passed."""
     passing = [found.built for found in judgements if found.built and not found.refusals(run.recipe)]
-    golden = golden_samples(
-        Classifier.load(provisional, variant=chosen.name), inputs.texts, run.recipe.export.golden_samples
-    )
+    golden = golden_samples(chosen, inputs.texts, run.recipe.export.golden_samples)
     weights = inputs.student / "model.safetensors"
     if not weights.is_file():
         raise ArtifactError(f"{weights} is missing")
 
     def build(folder: Path) -> Manifest:
         copy_reader_files(inputs.student, folder)
-        _place(passing, chosen.name, folder)
+        _place(passing, chosen.variant.name, folder)
         gates = [gate for row in rows for gate in row["gates"]]
         provenance: dict[str, object] = {"student_sha256": sha256_file(weights)}
         return make_manifest(
@@ -283,7 +290,7 @@ def _write(
             inputs,
             graph,
             passing,
-            chosen.name,
+            chosen.variant.name,
             gates=gates,
             golden=golden,
             temperature=temperature,

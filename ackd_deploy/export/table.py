@@ -35,10 +35,14 @@ def variants_table(
             _figure(row["latency_ratios"].get(f"single to {teacher}"), 1, 2),
             _figure(row["latency_ratios"].get(f"batch to {teacher}"), 1, 2),
             _figure(single.get("p50_ms"), 1, 2),
-            Text(row["verdict"] + (", served" if served else ""), style=_COLOURS[row["verdict"]]),
+            Text(row["verdict"] + (", served" if served else _aside(row)), style=_COLOURS[row["verdict"]]),
         )
     reasons = [Text(f"{row['name']}: {'; '.join(row['reasons'])}", style="dim") for row in rows if row["reasons"]]
     return Group(table, *reasons)
+
+
+def _aside(row: dict[str, Any]) -> str:
+    return ", for GPUs" if row.get("for_gpu") else ""
 
 
 def _figure(value: float | None, factor: float, digits: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.artifact.schema import EngineName
 from ackd_deploy.export.embeddings import quantise_embeddings
 from ackd_deploy.export.fuse import count_fused, fuse
 from ackd_deploy.export.graph import Graph
@@ -23,6 +25,7 @@ from ackd_deploy.export.quantize import (
 )
 from ackd_deploy.export.sensitivity import expected_disagreement, product_groups, worst_groups
 from ackd_deploy.export.smooth import channel_maxima, smooth
+from ackd_deploy.runtime.openvino_engine import import_openvino
 
 __all__ = ["Built", "Calibration", "build_variant"]
 
@@ -45,6 +48,8 @@ class Built:
     name: str
     path: Path
     precision: str
+    engine: EngineName = "onnxruntime"
+    for_gpu: bool = False
     row_by_row: bool = False
     claims_fusion: bool = False
     cpu_features: tuple[str, ...] = ()
@@ -87,6 +92,9 @@ def build_variant(
         features: of the processor at hand; quantisation parameters follow them.
         min_agreement: share of rows that must keep their answer; where the calibration rows foretell less, the
             worst products stay in float.
+
+    Raises:
+        MissingExtra: the variant's engine is not installed.
     """
     import onnx
 
@@ -94,6 +102,8 @@ def build_variant(
     if name == "fp32":
         counts = fuse(graph, target)
         return Built(name, target, "fp32", claims_fusion=True, fused=counts)
+    if name in ("openvino", "openvino_fp32"):
+        return _under_openvino(name, graph, folder, features)
     model = onnx.load(graph.path)
     if name == "int8_weight_only":
         quantise_weights(model, target)
@@ -109,6 +119,24 @@ def build_variant(
     counts = count_fused(target)
     note = best.note + (", 7-bit weights" if reduced else "")
     return Built(name, target, "int8", row_by_row=name == "int8_dynamic", cpu_features=vnni, fused=counts, note=note)
+
+
+def _under_openvino(name: str, graph: Graph, folder: Path, features: Collection[str]) -> Built:
+    """The graph of fp32, in the precision that the processor has; no file of its own."""
+    import_openvino()
+    path = folder / "fp32.onnx"
+    counts = count_fused(path) if path.exists() else fuse(graph, path)
+    half = name == "openvino" and "bf16" in features
+    precision = "bf16" if half else "fp32"
+    return Built(
+        name,
+        path,
+        precision,
+        engine="openvino",
+        cpu_features=("bf16",) if half else (),
+        fused=counts,
+        note=f"fp32's graph under OpenVINO {metadata.version('openvino')}, {precision}",
+    )
 
 
 def _finish(path: Path) -> None:

@@ -37,7 +37,7 @@ ProblemType = Literal["single_label_classification", "multi_label_classification
 Method = Literal["finetune", "kd", "pkd", "rkd", "codir", "cdl", "ackd"]
 LayerMap = Literal["uniform", "last", "first", "skip"]
 Precision = Literal["auto", "fp32", "bf16"]
-Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only"]
+Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only", "openvino", "openvino_fp32"]
 
 
 class Section(BaseModel):
@@ -192,7 +192,11 @@ class Distill(Section):
 class Export(Section):
     """Graphs to try, and the use they are chosen for."""
 
-    variants: list[Variant] = ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"]
+    variants: list[Variant] = Field(
+        ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"],
+        description="What is tried. Besides these: 'openvino' (fp32's graph under OpenVINO, in bfloat16 where the "
+        "processor has it) and 'openvino_fp32'.",
+    )
     workload: Literal["single", "batch"] = Field(
         "single", description="The fastest variant is chosen for one text at a time, or for batches."
     )
