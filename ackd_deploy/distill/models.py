@@ -15,11 +15,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ackd_deploy.distill.hub import fetch_model
+from ackd_deploy.distill.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
 from ackd_deploy.errors import DataError
-from ackd_deploy.files import atomic_folder, read_json, write_json, write_text
+from ackd_deploy.files import atomic_folder, read_json, write_text
 
 __all__ = [
-    "TOKENIZER_FILES",
     "label_names_of",
     "load_classifier",
     "locate_model",
@@ -27,7 +27,6 @@ __all__ = [
     "save_classifier",
 ]
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 _GENERIC = re.compile(r"LABEL_\d+")
 
 
@@ -215,8 +214,8 @@ def provide_tokenizer(folder: Path, converted: Path) -> Path:
 def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: str) -> int:
     """Write a classifier in Hugging Face layout, whole or not at all.
 
-    Writes config.json (label names, problem type), model.safetensors, the tokenizer's files as they are, vocab.txt
-    also where only tokenizer.json was there, and README.md.
+    Writes config.json (label names, problem type), model.safetensors, README.md, and the tokenizer's files as both
+    lines of transformers read them, vocab.txt also where only tokenizer.json was there.
 
     Returns:
         Bytes of model.safetensors.
@@ -227,16 +226,6 @@ def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: s
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, target / name)
-        _write_vocabulary(target)
-        if not (target / "tokenizer_config.json").exists():
-            write_json(target / "tokenizer_config.json", {"model_max_length": 512})
+        settle_tokenizer(target, token_types=getattr(model.config, "type_vocab_size", 0) > 1)
         write_text(target / "README.md", card)
         return (target / "model.safetensors").stat().st_size
-
-
-def _write_vocabulary(target: Path) -> None:
-    # transformers 5 writes no vocab.txt, which other readers of WordPiece tokenizers look for.
-    model = read_json(target / "tokenizer.json")["model"]
-    if model.get("type", "WordPiece") == "WordPiece" and not (target / "vocab.txt").exists():
-        words = sorted(model["vocab"].items(), key=lambda item: item[1])
-        write_text(target / "vocab.txt", "".join(f"{word}\n" for word, _ in words))

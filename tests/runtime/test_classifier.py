@@ -37,9 +37,9 @@ def torch_logits(scratch: Path, architecture: str, labels: int, texts: list) -> 
     rows = []
     for text in texts:
         pair = (text,) if isinstance(text, str) else text
-        encoded = tokenizer(*pair, truncation=True, max_length=24, return_tensors="pt")
-        if architecture != "bert":
-            encoded.pop("token_type_ids", None)
+        # transformers 5 gives token types only where asked to, 4.57 unless asked not to.
+        types = architecture == "bert"
+        encoded = tokenizer(*pair, truncation=True, max_length=24, return_tensors="pt", return_token_type_ids=types)
         with torch.no_grad():
             rows.append(model(**encoded).logits[0].numpy())
     return np.stack(rows)

@@ -60,7 +60,7 @@ def test_byte_level_tokenizer_with_four_special_tokens_around_a_pair(tmp_path):
     trained.train_from_iterator(
         SENTENCES, vocab_size=400, min_frequency=1, special_tokens=["<s>", "<pad>", "</s>"], show_progress=False
     )
-    trained._tokenizer.post_processor = RobertaProcessing(sep=("</s>", 2), cls=("<s>", 0))
+    trained._tokenizer.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0))
     trained.save(str(tmp_path / "tokenizer.json"))
     tokenizer = TextTokenizer(tmp_path / "tokenizer.json", 16)
     whole = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
