@@ -7,9 +7,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints/cpu.txt
+PACKAGES := '.[cpu]'
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install install-test assets demo test lint types unit soak clean
+.PHONY: help install install-test assets demo test lint types unit test-transformers5 soak clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
@@ -20,7 +21,7 @@ $(BIN)/python:
 
 # --no-compile: of 2 GB of packages a run imports a small part, which Python compiles on first use.
 $(VENV)/.installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP) install --no-compile --progress-bar on -c $(CONSTRAINTS) -e '.[cpu]'
+	$(PIP) install --no-compile --progress-bar on -c $(CONSTRAINTS) -e $(PACKAGES)
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed pyproject.toml $(CONSTRAINTS)
@@ -49,6 +50,11 @@ unit: install-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test: lint types unit  ## format, lint, types and all tests
+
+# The service imports no transformers, and the story repeats at length what the others test in parts. Without optimum.
+test-transformers5:  ## the tests under transformers 5, in an environment of its own
+	$(MAKE) unit VENV=.venv-transformers5 CONSTRAINTS=constraints/transformers5.txt PACKAGES='. onnxruntime' \
+		PYTEST_ARGS='--ignore=tests/serving --ignore=tests/e2e $(PYTEST_ARGS)'
 
 # Nightly: the long part of what tests/serving tries for seconds. ACKD_SOAK_ARTIFACT names another artefact.
 soak: install-test  ## half an hour of mixed load on the service, and 10,000 hostile requests
