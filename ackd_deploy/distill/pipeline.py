@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ackd_deploy.distill.allocator import keep_freed_memory
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.device import resolve_device, resolve_precision
@@ -59,6 +60,8 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
         DeviceUnavailable: the device isn't there.
     """
     resolved = resolve_device(device)
+    if resolved.type == "cpu":
+        keep_freed_memory()
     with join_world(resolved.type) as world:
         resolved = resolve_device(device, local_rank=world.local_rank)
         yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), world)
