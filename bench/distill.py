@@ -11,19 +11,20 @@ it reaches that validation accuracy. Machines drift: only ratios inside one run 
     ackd       our loop: teacher bank, length buckets, the recipe's precision, fused AdamW
     no bank    our loop, but the teacher runs on every batch; negatives from the batch
     trainer    Hugging Face Trainer, compute_loss runs the teacher (KD alone), pads to the longest of a batch
-    plain      a plain loop: the teacher on every batch, padded to max_length, float32, as TextBrewer's distillers do
+    plain      a plain loop: the teacher on every batch, padded to max_length, float32
+    textbrewer TextBrewer's GeneralDistiller, KD and hidden-state MSE, padded to max_length as in its examples; only
+               where it is installed (pip install textbrewer==0.2.1.post1)
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
+from distill_rivals import Rivals, quiet
 
 from ackd_deploy.distill.batch import Plan
 from ackd_deploy.distill.checkpoint import Checkpoints
@@ -90,8 +91,7 @@ class Bench:
             "finetune": lambda model, steps: self.ours("finetune", model, steps, None),
             "ackd": lambda model, steps: self.ours("ackd", model, steps, self.bank),
             "no bank": self.no_bank,
-            "trainer": self.trainer,
-            "plain": self.plain,
+            **Rivals(context, teacher).loops,
         }
 
     def student(self) -> Any:
@@ -138,106 +138,6 @@ class Bench:
 
     def no_bank(self, model: Any, steps: int) -> tuple[int, float]:
         return self.ours("ackd", model, steps, LiveBank(self.teacher, self.context), batch=True)
-
-    def plain(self, model: Any, steps: int) -> tuple[int, float]:
-        device, train_data, distill = self.context.device, self.context.train, self.recipe.distill
-        teacher = self.teacher.to(device).eval()
-        model.to(device).train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=distill.learning_rate)
-        labels = torch.from_numpy(train_data.labels).to(device)
-        rng = np.random.default_rng(self.recipe.seed)
-        order = np.concatenate([rng.permutation(len(train_data)) for _ in range(1 + steps * 64 // len(train_data))])
-        size, began = distill.batch_size, time.perf_counter()
-        for step in range(steps):
-            rows = order[step * size : (step + 1) * size]
-            inputs = to_device(self.padded(rows), device)
-            with torch.no_grad():
-                theirs = teacher(**inputs, output_hidden_states=True)
-            ours = model(**inputs, output_hidden_states=True)
-            loss = distill.ce_weight * functional.cross_entropy(ours.logits, labels[rows])
-            t = distill.kd_temperature
-            loss = loss + distill.kd_weight * t * t * functional.kl_div(
-                functional.log_softmax(ours.logits / t, -1),
-                functional.softmax(theirs.logits / t, -1),
-                reduction="batchmean",
-            )
-            pairs = zip(range(1, self.recipe.student.layers + 1), self.context.layers, strict=True)
-            for mine, other in pairs:
-                a = functional.normalize(ours.hidden_states[mine].mean(1), dim=-1)
-                b = functional.normalize(theirs.hidden_states[other].mean(1), dim=-1)
-                same = torch.arange(len(rows), device=device)
-                loss = loss + distill.feature_weight / self.recipe.student.layers * functional.cross_entropy(
-                    a @ b.T / distill.cdl.temperature, same
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), distill.clip_norm)
-            optimizer.step()
-            loss.item()
-        return steps * size, time.perf_counter() - began
-
-    def padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        batch = self.context.train.batch(rows)
-        room = self.recipe.data.max_length - batch["input_ids"].shape[1]
-        fill = {"input_ids": self.context.train.pad_id}
-        return {k: np.pad(v, ((0, 0), (0, room)), constant_values=fill.get(k, 0)) for k, v in batch.items()}
-
-    def trainer(self, model: Any, steps: int) -> tuple[int, float]:
-        from transformers import Trainer, TrainingArguments
-
-        context, distill = self.context, self.recipe.distill
-        teacher = self.teacher.to(context.device).eval()
-
-        class Distiller(Trainer):  # type: ignore[misc]
-            def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
-                labels = inputs.pop("labels")
-                ours = model(**inputs)
-                with torch.no_grad():
-                    theirs = teacher(**inputs)
-                t = distill.kd_temperature
-                loss = distill.ce_weight * functional.cross_entropy(ours.logits, labels)
-                loss = loss + distill.kd_weight * t * t * functional.kl_div(
-                    functional.log_softmax(ours.logits / t, -1),
-                    functional.softmax(theirs.logits / t, -1),
-                    reduction="batchmean",
-                )
-                return (loss, ours) if return_outputs else loss
-
-        class Rows(torch.utils.data.Dataset[int]):
-            def __len__(self) -> int:
-                return len(context.train)
-
-            def __getitem__(self, index: int) -> int:
-                return index
-
-        def collate(rows: list[int]) -> dict[str, torch.Tensor]:
-            batch = {k: torch.from_numpy(v) for k, v in context.train.batch(rows).items()}
-            return {**batch, "labels": torch.from_numpy(context.train.labels[rows])}
-
-        with tempfile.TemporaryDirectory() as folder:
-            arguments = TrainingArguments(
-                folder,
-                max_steps=steps,
-                per_device_train_batch_size=distill.batch_size,
-                learning_rate=distill.learning_rate,
-                report_to=[],
-                save_strategy="no",
-                logging_steps=distill.log_steps,
-                disable_tqdm=True,
-                use_cpu=context.device.type == "cpu",
-                remove_unused_columns=False,
-            )
-            worker = Distiller(model=model.train(), args=arguments, train_dataset=Rows(), data_collator=collate)
-            with contextlib.redirect_stdout(None):
-                began = time.perf_counter()
-                worker.train()
-                return steps * distill.batch_size, time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stderr(nowhere):
-        yield
 
 
 def share_of_peak(context: Context, model: Any, rows_per_second: float) -> float | None:
@@ -291,7 +191,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--accuracy", type=float)
     parser.add_argument("--epochs", type=int, default=4, help="most epochs tried for --accuracy")
-    parser.add_argument("--loops", default="finetune,ackd,no bank,trainer,plain")
+    parser.add_argument("--loops", default="finetune,ackd,no bank,trainer,plain,textbrewer")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -27,7 +27,8 @@ def test_it_compares_the_loops(tiny_recipe: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((tmp_path / "bench.json").read_text())
-    assert set(found["median"]) == {"finetune", "ackd", "no bank", "trainer", "plain"}
+    # TextBrewer takes part where it is installed.
+    assert set(found["median"]) - {"textbrewer"} == {"finetune", "ackd", "no bank", "trainer", "plain"}
     assert all(value > 0 for value in found["median"].values())
     assert all(value > 0 for value in found["seconds_to_accuracy"].values())
     assert "ackd" in done.stdout
