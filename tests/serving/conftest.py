@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from conftest_serving import client, service
 from kserve_environment import kserve_python
+from soaking import figures, soak_artifact, soak_texts
 
-__all__ = ["client", "kserve_python", "service"]
+__all__ = ["client", "figures", "kserve_python", "service", "soak_artifact", "soak_texts"]
