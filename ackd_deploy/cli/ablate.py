@@ -9,21 +9,13 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.launched import is_first, opened_run
-from ackd_deploy.cli.options import (
-    device_option,
-    fresh_option,
-    json_option,
-    recipe_argument,
-    run_option,
-    runs_option,
-    set_option,
-)
+from ackd_deploy.cli.options import json_option, training_options
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run, package_versions
 
 
 @click.command()
-@recipe_argument
+@training_options
 @click.option(
     "--methods",
     default="finetune,kd,cdl,ackd",
@@ -31,11 +23,6 @@ from ackd_deploy.run import Run, package_versions
     help="Comma-separated; also pkd, rkd and codir.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Trainings of each method.")
-@set_option
-@run_option
-@runs_option
-@fresh_option
-@device_option
 @json_option
 def command(
     recipe: Path,

@@ -12,14 +12,11 @@ from ackd_deploy.recipe import Recipe, load_recipe
 from ackd_deploy.run import DEFAULT_RUNS, Run, newest_run
 
 __all__ = [
-    "device_option",
     "find_artifact",
     "find_run",
-    "fresh_option",
     "json_option",
     "open_run",
     "provider_option",
-    "recipe_argument",
     "run_option",
     "runs_option",
     "set_option",
@@ -31,7 +28,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
-recipe_argument: Decorator = click.argument("recipe", type=click.Path(path_type=Path))
+_recipe_argument: Decorator = click.argument("recipe", type=click.Path(path_type=Path))
 set_option: Decorator = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key, such as distill.epochs=2."
 )
@@ -39,10 +36,10 @@ run_option: Decorator = click.option("--run", "run_folder", type=_FOLDER, help="
 runs_option: Decorator = click.option(
     "--runs", type=_FOLDER, default=DEFAULT_RUNS, show_default=True, help="Folder that holds the runs."
 )
-fresh_option: Decorator = click.option(
+_fresh_option: Decorator = click.option(
     "--fresh", is_flag=True, help="Throw an older run of this name away and start over."
 )
-device_option: Decorator = click.option(
+_device_option: Decorator = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to train."
 )
 provider_option: Decorator = click.option(
@@ -56,7 +53,7 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every command that trains takes: RECIPE, --set, --run, --runs, --fresh and --device."""
-    for option in (device_option, fresh_option, runs_option, run_option, set_option, recipe_argument):
+    for option in (_device_option, _fresh_option, runs_option, run_option, set_option, _recipe_argument):
         # Click lists options in the order of the decorators from the top, so the last one is applied first.
         command = option(command)
     return command

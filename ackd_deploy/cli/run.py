@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ackd_deploy import console
+from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import (
     json_option,
     open_run,
@@ -32,14 +33,17 @@ def command(
     as_json: bool,
 ) -> None:
     """Distil, export, gate and report what RECIPE says. The same command again resumes."""
-    run = open_run(recipe, overrides, run_folder, runs, fresh)
+    with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
+        from ackd_deploy.distill import distill_run
 
-    from ackd_deploy.distill import distill_run
+        distill_run(run, device=device)
+    if not is_first():
+        return
+
     from ackd_deploy.report import write_report
     from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
 
     with run.lock():
-        distill_run(run, device=device)
         try:
             artifact = _exported(run, provider, table=not as_json)
         except GateFailed:
