@@ -1,10 +1,11 @@
 """What serving costs: the service against the bare runtime and against what people write by hand.
 
-    python bench/serve.py ARTIFACT [--data train.tsv] [--teacher FOLDER] [--seconds 4] [--json FILE]
+    python bench/serve.py ARTIFACT --data train.tsv [--teacher FOLDER] [--apart] [--seconds 4] [--json FILE]
 
 Every server runs in a process of its own with the same threads, on the loopback, and is asked by another
 process, one after the other in interleaved rounds; figures are medians over the rounds. Machines drift, so
-only ratios inside one run of this file mean something.
+only ratios inside one run of this file mean something. On a small machine the load generator takes a
+good part of the processors: with --apart the servers and the bare runtime have one of them, and the generator another.
 
     offline   the bare runtime in one process: batches of 32, sorted by length, no server
     ackd      ackd-deploy serve
@@ -85,6 +86,17 @@ def offline(artifact: Path, texts: list[str], threads: int, seconds: float) -> t
         classifier.classify([text])
         alone.append(1000 * (time.perf_counter() - start))
     return rate, statistics.median(alone), processor
+
+
+@contextlib.contextmanager
+def on_processors(chosen: set[int]) -> Iterator[None]:
+    """Children that are started inside stay on these processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, chosen)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -199,13 +211,20 @@ def main() -> None:
     parser.add_argument("artifact", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="TSV with texts in its first column")
     parser.add_argument("--teacher", type=Path, help="PyTorch folder for the pipeline, best the student's own")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, help="by default as many as there are processors")
+    parser.add_argument("--apart", action="store_true", help="one processor for the servers, another for the load")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="comma-separated servers")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
+    processors = sorted(os.sched_getaffinity(0))
+    if options.apart and len(processors) < 2:
+        parser.error("--apart wants two processors")
+    theirs = {processors[0]} if options.apart else set(processors)
+    ours = {processors[1]} if options.apart else set(processors)
+    options.threads = options.threads or len(theirs)
     texts = read_texts(options.data, 2000)
     bodies = prepare(texts)
     servers = commands(options.artifact, options.teacher, options.threads)
@@ -214,12 +233,15 @@ def main() -> None:
     bare: list[tuple[float, ...]] = []
     measured: dict[str, dict[int, list[dict[str, float]]]] = {name: {c: [] for c in CONNECTIONS} for name in servers}
     for _ in range(options.rounds):
-        bare.append(_offline_apart(options))
+        with on_processors(theirs):
+            bare.append(_offline_apart(options))
         for name, (command, environment) in servers.items():
             port = free_port()
-            with tempfile.TemporaryDirectory() as home:
+            with tempfile.TemporaryDirectory() as home, contextlib.ExitStack() as started:
                 filled = [part.replace("{port}", str(port)) for part in command]
-                with server(filled, port, environment | {"BENTOML_HOME": home}) as root:
+                with on_processors(theirs):
+                    root = started.enter_context(server(filled, port, environment | {"BENTOML_HOME": home}))
+                with on_processors(ours):
                     for connections in CONNECTIONS:
                         used = cpu_seconds(root)
                         row = asyncio.run(_load(port, bodies, connections, options.seconds))
@@ -232,11 +254,14 @@ def main() -> None:
         "machine": f"{_cpu()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
         "artifact": str(options.artifact),
         "threads": options.threads,
+        "apart": options.apart,
         "offline": {"texts_per_second": rate, "alone_ms": alone, "processor_ms": processor},
         "servers": {},
     }
     print(f"{result['date']}  {result['machine']}")
-    print(f"{options.threads} threads, median of {options.rounds} rounds of {options.seconds:g} s, {options.artifact}")
+    where = ", servers and load on a processor each" if options.apart else ""
+    taken = f"median of {options.taken} rounds of {options.seconds:g} s"
+    print(f"{options.threads} threads{where}, {taken}, {options.artifact}")
     print(f"offline: {rate:.0f} texts/s in batches of 32, {processor:.2f} ms of processor each; alone {alone:.2f} ms\n")
     print("| server | connections | texts/s | of offline | p50 ms | p99 ms | processor ms a text | not 200 |")
     print("|---|---|---|---|---|---|---|---|")
