@@ -260,7 +260,7 @@ def main() -> None:
     }
     print(f"{result['date']}  {result['machine']}")
     where = ", servers and load on a processor each" if options.apart else ""
-    taken = f"median of {options.taken} rounds of {options.seconds:g} s"
+    taken = f"median of {options.rounds} rounds of {options.seconds:g} s"
     print(f"{options.threads} threads{where}, {taken}, {options.artifact}")
     print(f"offline: {rate:.0f} texts/s in batches of 32, {processor:.2f} ms of processor each; alone {alone:.2f} ms\n")
     print("| server | connections | texts/s | of offline | p50 ms | p99 ms | processor ms a text | not 200 |")
