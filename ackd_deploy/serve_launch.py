@@ -27,6 +27,9 @@ __all__ = ["Launch", "artifact_variables", "curl_line", "service_settings"]
 
 # Of SIGTERM's grace: what is in flight is answered within this time. Kubernetes gives 30 seconds.
 DRAIN_SECONDS = 25
+# Longer than clients (5 seconds) and proxies (mostly 60) keep an idle connection: whoever closes it must be the one who
+# would send on it, or a request can meet the close. BentoML's own 5 seconds lost requests where a worker woke up late.
+_IDLE_SECONDS = 75
 _POLL_SECONDS = 0.1
 
 
@@ -97,7 +100,7 @@ class Launch:
         # Quiet, because BentoML logs to stdout, which is for results; warnings and errors of the workers go to stderr.
         arguments = ["serve", "--quiet", "service:Ackd", "--working-dir", str(shipped_folder("serving"))]
         arguments += ["--host", address, "--port", str(self.port)]
-        arguments += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
+        arguments += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS), "--timeout-keep-alive", str(_IDLE_SECONDS)]
         try:
             # BentoML's supervisor takes SIGTERM and SIGINT over, and returns when its workers have ended.
             cli.main(arguments, prog_name="bentoml", standalone_mode=False)
