@@ -11,12 +11,13 @@ A row's result depends on its own ids alone, so this cannot make a graph depend 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["quantise_embeddings", "quantise_table"]
+__all__ = ["quantise_embeddings", "quantise_embeddings_of", "quantise_table"]
 
 _BLOCK = 64
 # Position and token-type tables are small: they stay as they are.
@@ -76,3 +77,12 @@ def quantise_embeddings(model: Any) -> int:
     del graph.node[:]
     graph.node.extend(nodes)
     return len(replaced)
+
+
+def quantise_embeddings_of(path: Path) -> None:
+    """Do the same to a file, in place; last, since before the other quantisers it costs them their shape inference."""
+    import onnx
+
+    model = onnx.load(path)
+    quantise_embeddings(model)
+    onnx.save(model, path)

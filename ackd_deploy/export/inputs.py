@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ackd_deploy.artifact.load import read_bounded_json
 from ackd_deploy.data import Rows, calibration_slice, load_rows, subset
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.export.variants import Calibration
+from ackd_deploy.export.search import Calibration
 from ackd_deploy.files import sha256_file
 from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.run import Run

@@ -94,6 +94,7 @@ def make_manifest(
             "seed": run.recipe.seed,
             "engine": graph.engine,
             "opset": graph.opset,
+            **({"graph": winner.note} if winner.note else {}),
             "validation": inputs.validation.fingerprint,
             "versions": package_versions(),
             **(provenance or {}),

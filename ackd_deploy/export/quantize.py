@@ -78,10 +78,26 @@ def quantise_weights(model: Any, target: Path) -> None:
         quantiser.model.save_model_to_file(str(target), False)
 
 
-def quantise_static(model: Any, target: Path, feeds: Feeds, *, reduce_range: bool, exclude: Sequence[str] = ()) -> None:
+def quantise_static(
+    model: Any,
+    target: Path,
+    feeds: Feeds,
+    *,
+    reduce_range: bool,
+    exclude: Sequence[str] = (),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """Weights in int8 per channel, activations in uint8 with scales fixed by calibration texts (QDQ).
 
     The model must be the raw graph: of a fused one ONNX Runtime would quantise the weights alone, silently.
+
+    Args:
+        model: fp32 ONNX model; left as it is.
+        target: the file to write.
+        feeds: calibration texts; the extremes of an activation over them are its range.
+        reduce_range: 7-bit weights, for processors without VNNI.
+        exclude: names of nodes to leave in float.
+        ranges: lowest and highest value of activations that get another range than their extremes.
     """
     import onnx
     from onnxruntime.quantization import (
@@ -119,6 +135,10 @@ def quantise_static(model: Any, target: Path, feeds: Feeds, *, reduce_range: boo
             extra_options={
                 "DefaultTensorType": onnx.TensorProto.FLOAT,
                 "OpTypesToExcludeOutputQuantization": ["MatMul"],
+                "TensorQuantOverrides": {
+                    name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+                    for name, (low, high) in (ranges or {}).items()
+                },
             },
         )
 

@@ -14,13 +14,13 @@ Source: Xiao et al., SmoothQuant, ICML 2023, equation 4.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["channel_maxima", "products_by_input", "smooth", "smoothing_scales"]
+__all__ = ["Feeds", "activations", "channel_maxima", "products_by_input", "smooth", "smoothing_scales"]
 
 Feeds = Sequence[Mapping[str, npt.NDArray[np.int64]]]
 Maxima = dict[str, npt.NDArray[np.float32]]
@@ -38,8 +38,8 @@ def products_by_input(model: Any) -> dict[str, list[Any]]:
     return groups
 
 
-def channel_maxima(model: Any, feeds: Feeds) -> Maxima:
-    """Run the calibration texts and return max|X_j| [K] of each activation that meets a constant weight."""
+def activations(model: Any, feeds: Feeds) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
+    """Run texts and yield, for each feed, the activations [..., K] that meet a constant weight, by name."""
     import onnx
     import onnxruntime
 
@@ -50,9 +50,15 @@ def channel_maxima(model: Any, feeds: Feeds) -> Maxima:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    maxima: Maxima = {}
     for feed in feeds:
-        for name, value in zip(names, session.run(names, dict(feed)), strict=True):
+        yield dict(zip(names, session.run(names, dict(feed)), strict=True))
+
+
+def channel_maxima(model: Any, feeds: Feeds) -> Maxima:
+    """Run the calibration texts and return max|X_j| [K] of each activation that meets a constant weight."""
+    maxima: Maxima = {}
+    for values in activations(model, feeds):
+        for name, value in values.items():
             largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
             maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
     return maxima

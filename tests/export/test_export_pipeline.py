@@ -8,7 +8,7 @@ import pytest
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
-from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import export_run, pipeline, search
 from ackd_deploy.export import variants as variants_module
 from ackd_deploy.runtime import Classifier
 
@@ -188,7 +188,7 @@ class TestFaults:
         def broken(*_, **__):
             raise ValueError("incomplete symbolic shape inference")
 
-        monkeypatch.setattr(variants_module, "quantise_static", broken)
+        monkeypatch.setattr(search, "quantise_static", broken)
         run = make_run(export={"variants": ["fp32", "int8_static"]})
         export_run(run)
         rows = {row["name"]: row for row in run.facts("export")["variants"]}

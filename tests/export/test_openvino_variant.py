@@ -124,7 +124,8 @@ def test_where_it_is_missing_the_table_says_so_and_the_export_goes_on(make_run, 
 
 
 def test_without_bfloat16_it_runs_in_fp32_and_asks_for_no_feature(graphs, tmp_path):
-    from ackd_deploy.export.variants import Calibration, build_variant
+    from ackd_deploy.export.search import Calibration
+    from ackd_deploy.export.variants import build_variant
 
     _, graph = graphs["bert"]
     plain = build_variant("openvino", graph, tmp_path, Calibration([], []), {"avx2", "avx512f"})
