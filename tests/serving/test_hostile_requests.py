@@ -29,7 +29,7 @@ def target(soak_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield service
 
 
-def settled_mb(pid: int, at_most: float, seconds: float = 20) -> float:
+def settled_mb(pid: int, at_most: float, seconds: float = 10) -> float:
     """Resident memory, once it is no more than ``at_most`` or the time is over."""
     end = time.monotonic() + seconds
     while (resident := resident_mb(pid)) > at_most and time.monotonic() < end:
@@ -46,8 +46,10 @@ def test_hostile_requests(target: Service, soak_artifact: Path, figures: Figures
     answer = httpx.post(target.url + "/classify", json=asked, trust_env=False).json()["results"]
     asyncio.run(attack(target.url, 500, seed=1, model=name))  # warms allocators up: growth is measured from here
     before = settled_mb(worker, 0, seconds=3)
-    outcomes = asyncio.run(attack(target.url, HOSTILE_REQUESTS, seed=2, model=name))
-    after = settled_mb(worker, before * 1.05)
+    outcomes = asyncio.run(attack(target.url, HOSTILE_REQUESTS // 2, seed=2, model=name))
+    halfway = settled_mb(worker, before)
+    outcomes += asyncio.run(attack(target.url, HOSTILE_REQUESTS // 2, seed=3, model=name))
+    after = settled_mb(worker, halfway)
     statuses = {status: count for status, count in outcomes.items() if isinstance(status, int)}
     figures.record(
         "hostile requests",
@@ -55,6 +57,7 @@ def test_hostile_requests(target: Service, soak_artifact: Path, figures: Figures
         answered=", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items())),
         no_status=", ".join(f"{count:,} {word}" for word, count in outcomes.items() if isinstance(word, str)),
         resident_mb_before=before,
+        resident_mb_halfway=halfway,
         resident_mb_after=after,
         same_process=target.workers() == [worker],
     )
@@ -63,7 +66,9 @@ def test_hostile_requests(target: Service, soak_artifact: Path, figures: Figures
     assert outcomes[200] > 0
     assert {word for word in outcomes if isinstance(word, str)} <= FAIR
     assert target.workers() == [worker]
-    assert after <= before * 1.1
+    # The largest bodies leave gaps in the heap, which the first half finds; what leaked would grow on in the second.
+    assert after <= halfway * 1.05
+    assert after <= before * 1.2
     assert target.status("/readyz") == 200
     assert httpx.post(target.url + "/classify", json=asked, trust_env=False).json()["results"] == answer
     assert "Traceback" not in target.stderr()
