@@ -43,7 +43,8 @@ def terms(method: str, distill: Distill) -> Terms:
 
     ``finetune`` is trained with the labels alone, at weight 1. PKD and CoDIR read [CLS], as their code does.
     """
-    ce, kd, weight = distill.ce_weight, distill.kd_weight, distill.feature_weight
+    ce, kd = distill.ce_weight, distill.kd_weight
+    weight = distill.feature_weights.get(method, distill.feature_weight)  # type: ignore[call-overload]
     own = distill.cdl.pooling
     table = {
         "finetune": Terms(1.0),

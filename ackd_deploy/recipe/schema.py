@@ -37,7 +37,7 @@ ProblemType = Literal["single_label_classification", "multi_label_classification
 Method = Literal["finetune", "kd", "pkd", "rkd", "codir", "cdl", "ackd"]
 LayerMap = Literal["uniform", "last", "first", "skip"]
 Precision = Literal["auto", "fp32", "bf16"]
-Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only", "openvino", "openvino_fp32"]
+Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only", "openvino", "openvino_fp32", "fp16"]
 
 
 class Section(BaseModel):
@@ -182,6 +182,9 @@ class Distill(Section):
     feature_weight: NonNegative = Field(
         0.5, description="Weight of the method's feature loss: CDL, or PKD's, RKD's and CoDIR's own."
     )
+    feature_weights: dict[Method, NonNegative] = Field(
+        {}, description="The same for single methods, in place of feature_weight: losses differ in size."
+    )
     cdl: Cdl = Cdl()
     sar: Sar = Sar()
     precision: Precision = Field("auto", description="bf16 where the device has it in hardware, else fp32.")
@@ -195,7 +198,7 @@ class Export(Section):
     variants: list[Variant] = Field(
         ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"],
         description="What is tried. Besides these: 'openvino' (fp32's graph under OpenVINO, in bfloat16 where the "
-        "processor has it) and 'openvino_fp32'.",
+        "processor has it), 'openvino_fp32', and 'fp16' for GPUs.",
     )
     workload: Literal["single", "batch"] = Field(
         "single", description="The fastest variant is chosen for one text at a time, or for batches."

@@ -33,3 +33,8 @@ def test_poolings_for_the_bank() -> None:
     assert poolings(["finetune", "kd"], Distill()) == ()
     assert poolings(["ackd", "kd"], Distill()) == ("mean",)
     assert poolings(["ackd", "codir", "pkd"], Distill()) == ("cls", "mean")
+
+
+def test_a_method_can_have_a_weight_of_its_own() -> None:
+    distill = Distill(feature_weight=5.0, feature_weights={"pkd": 0.25})
+    assert [terms(m, distill).weight for m in ("kd", "pkd", "rkd", "cdl", "ackd")] == [0.0, 0.25, 5.0, 5.0, 5.0]
