@@ -11,6 +11,7 @@ from ackd_deploy.artifact.schema import EngineName
 from ackd_deploy.export.embeddings import quantise_embeddings_of
 from ackd_deploy.export.fuse import count_fused, fuse
 from ackd_deploy.export.graph import Graph
+from ackd_deploy.export.half import to_half
 from ackd_deploy.export.quantize import needs_reduced_range, quantise_weights
 from ackd_deploy.export.search import Calibration, Search
 from ackd_deploy.runtime.openvino_engine import import_openvino
@@ -64,6 +65,8 @@ def build_variant(
         return Built(name, target, "fp32", claims_fusion=True, fused=counts)
     if name in ("openvino", "openvino_fp32"):
         return _under_openvino(name, graph, folder, features)
+    if name == "fp16":
+        return _in_half(graph, folder, calibration, min_agreement)
     model = onnx.load(graph.path)
     if name == "int8_weight_only":
         quantise_weights(model, target)
@@ -77,6 +80,19 @@ def build_variant(
     counts = count_fused(target)
     note = best.note + (", 7-bit weights" if reduced else "")
     return Built(name, target, "int8", row_by_row=name == "int8_dynamic", cpu_features=vnni, fused=counts, note=note)
+
+
+def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement: float) -> Built:
+    """The fused graph in 16 bits, for GPUs: a CPU only shows whether its answers hold."""
+    import onnx
+
+    source, target = folder / "fp16-source.onnx", folder / "fp16.onnx"
+    fuse(graph, source)
+    # Half of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
+    half = to_half(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
+    onnx.save(half.model, target)
+    counts = count_fused(target)
+    return Built("fp16", target, "fp16", for_gpu=True, claims_fusion=True, fused=counts, note=half.note())
 
 
 def _under_openvino(name: str, graph: Graph, folder: Path, features: Collection[str]) -> Built:
