@@ -9,11 +9,13 @@
 
 FROM python:3.11-slim AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY serving/requirements.txt /tmp/requirements.txt
+# requirements-openvino.txt for an artefact that was chosen for OpenVINO.
+ARG REQUIREMENTS=requirements.txt
+COPY serving/requirements*.txt /tmp/
 # A virtual environment is one folder to copy, and leaves pip's own traces in this stage. Compiled here, since
 # the final file system is read-only.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-deps --only-binary :all: --requirement /tmp/requirements.txt \
+    && /opt/venv/bin/pip install --no-deps --only-binary :all: --requirement "/tmp/$REQUIREMENTS" \
     && /opt/venv/bin/pip uninstall --yes pip setuptools \
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 

@@ -60,8 +60,8 @@ def build_bento(artifact: Path) -> Built:
 def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     serving = shipped_folder("serving")
-    for name in ("service.py", "requirements.txt"):
-        shutil.copyfile(serving / name, folder / name)
+    shutil.copyfile(serving / "service.py", folder / "service.py")
+    (folder / "requirements.txt").write_text(_requirements(serving, manifest), encoding="utf-8")
     shutil.copytree(serving / "ackd_service", folder / "ackd_service", ignore=ignore)
     for room in _ROOMS:
         shutil.copytree(_PACKAGE / room, folder / "ackd_deploy" / room, ignore=ignore)
@@ -73,6 +73,15 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
         target = folder / "artifact" / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(artifact / relative, target)
+
+
+def _requirements(serving: Path, manifest: Manifest) -> str:
+    """The pins of the service, and those of the chosen variant's engine: 180 MB that others need not carry."""
+    pins = (serving / "requirements.txt").read_text(encoding="utf-8")
+    if manifest.variant().engine == "openvino":
+        lines = (serving / "requirements-openvino.txt").read_text(encoding="utf-8").splitlines()
+        pins += "".join(f"{line}\n" for line in lines if not line.startswith(("#", "-r ")))
+    return pins
 
 
 def _files(folder: Path) -> list[Path]:

@@ -27,10 +27,14 @@ def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool
         # BentoML reads it when it is imported.
         store.mkdir(parents=True, exist_ok=True)
         os.environ["BENTOML_HOME"] = str(store.resolve())
+    from ackd_deploy.artifact import open_artifact
     from ackd_deploy.bento_build import build_bento
 
     console.log(f"packaging {folder}")
     built = build_bento(folder)
+    engine = open_artifact(folder, verify=False).variant().engine
+    requirements = "requirements-openvino.txt" if engine == "openvino" else "requirements.txt"
+    extra = f" --build-arg REQUIREMENTS={requirements}" if engine == "openvino" else ""
     if as_json:
         console.emit_json({"tag": built.tag, "folder": str(built.folder), "megabytes": round(built.megabytes, 1)})
         return
@@ -40,7 +44,8 @@ def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool
         f"{built.folder} ({built.megabytes:.1f} MB)",
         f"serve it:          {home}bentoml serve {built.tag}",
         f"container image:   {home}bentoml containerize {built.tag}      (needs a Docker engine)",
-        f"or, without Bento: docker build --build-arg ARTIFACT={os.path.relpath(folder)} .",
-        "the image needs:   Python 3.11, serving/requirements.txt (no torch), about 400 MB; port 3000, user 10001",
+        f"or, without Bento: docker build --build-arg ARTIFACT={os.path.relpath(folder)}{extra} .",
+        f"the image needs:   Python 3.11, serving/{requirements} (no torch), about "
+        f"{580 if engine == 'openvino' else 400} MB; port 3000, user 10001",
     ):
         console.log(line)

@@ -42,6 +42,7 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
         "model": manifest.name,
         "created": manifest.created,
         "variant": classifier.variant.name,
+        "engine": classifier.engine,
         "precision": classifier.variant.precision,
         "fallback": classifier.fallback_reason,
         "provider": classifier.provider,
