@@ -115,6 +115,7 @@ distill:
   batch_size: 16
   precision: fp32
   cdl: {{negatives: {{count: 16}}}}
+export: {{latency_all_threads: false}}
 gates: {{parity_rows: 32, max_latency_ratio: null, max_accuracy_drop: 5, min_agreement: 0.9, max_error_growth: 1}}
 """,
         encoding="utf-8",

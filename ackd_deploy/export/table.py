@@ -16,9 +16,20 @@ _COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
 
 
 def variants_table(
-    rows: Sequence[dict[str, Any]], *, metric: str, student_metric: float, chosen: str | None, teacher: str, note: str
+    rows: Sequence[dict[str, Any]],
+    *,
+    metric: str,
+    student_metric: float,
+    chosen: str | None,
+    teacher: str,
+    note: str,
+    all_threads: int,
 ) -> RenderableType:
-    """Render rows of `judge.as_row` as a table, with what was refused or left open below it."""
+    """Render rows of `judge.as_row` as a table, with what was refused or left open below it.
+
+    Where variants were timed with ``all_threads`` too, these ratios stand in a table of their own: one table would be
+    too wide for a terminal of 80 columns.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
     for name in ("variant", metric, "agree", "MB", "1 text", "batch", "p50 ms", "gates"):
         table.add_column(name, justify="left" if name in ("variant", "gates") else "right", no_wrap=True)
@@ -38,7 +49,22 @@ def variants_table(
             Text(row["verdict"] + (", served" if served else _aside(row)), style=_COLOURS[row["verdict"]]),
         )
     reasons = [Text(f"{row['name']}: {'; '.join(row['reasons'])}", style="dim") for row in rows if row["reasons"]]
-    return Group(table, *reasons)
+    return Group(table, *_with_all_threads(rows, teacher, all_threads), *reasons)
+
+
+def _with_all_threads(rows: Sequence[dict[str, Any]], teacher: str, threads: int) -> list[RenderableType]:
+    single, batch = (f"{workload}, {threads} threads to {teacher}" for workload in ("single", "batch"))
+    timed = [row for row in rows if single in row["latency_ratios"]]
+    if not timed:
+        return []
+    note = f"time over that of the teacher in PyTorch, {threads} threads each"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
+    table.add_column("variant", no_wrap=True)
+    for name in ("1 text", "batch"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in timed:
+        table.add_row(row["name"], *(_figure(row["latency_ratios"].get(key), 1, 2) for key in (single, batch)))
+    return [table]
 
 
 def _aside(row: dict[str, Any]) -> str:

@@ -209,6 +209,9 @@ class Export(Section):
     latency_threads: Count = Field(
         1, description="Threads that each system gets while it is timed, PyTorch and ONNX Runtime alike."
     )
+    latency_all_threads: bool = Field(
+        True, description="Time all systems with every thread of this machine too, for the table."
+    )
     golden_samples: Annotated[int, Field(ge=0, le=1000)] = Field(
         8,
         description="Validation texts stored in the artefact with their answers, for its self-test. They leave with "

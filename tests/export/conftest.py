@@ -57,7 +57,13 @@ def make_run(tmp_path: Path, tiny_data: Path, student: Path) -> MakeRun:
             },
             "teacher": {"model": str(student)},
             "student": {"layers": 2},
-            "export": {"engine": "torch", "latency_rounds": 3, "max_batch": 8, **(export or {})},
+            "export": {
+                "engine": "torch",
+                "latency_rounds": 3,
+                "latency_all_threads": False,
+                "max_batch": 8,
+                **(export or {}),
+            },
             "gates": {**LOOSE, **(gates or {})},
         }
         run = Run.open(tmp_path / "run", parse_recipe(yaml.safe_dump(content), source="test"))

@@ -27,9 +27,15 @@ def no_latency(monkeypatch):
     monkeypatch.setattr(pipeline, "measure", timings)
 
 
-def test_all_variants_end_in_a_checked_artefact(make_run, capsys):
+def test_all_variants_end_in_a_checked_artefact(make_run, capsys, monkeypatch):
+    # So that there are more threads than the one that decides, also on a machine with a single processor.
+    monkeypatch.setattr("ackd_deploy.export.pipeline.effective_cpus", lambda: 2)
     run = make_run(
-        export={"variants": ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"], "fit_temperature": True}
+        export={
+            "variants": ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"],
+            "fit_temperature": True,
+            "latency_all_threads": True,
+        }
     )
     folder = export_run(run)
     assert folder == run.path("artifact")
@@ -48,7 +54,8 @@ def test_all_variants_end_in_a_checked_artefact(make_run, capsys):
     table = capsys.readouterr().out
     assert all(name in table for name in run.recipe.export.variants)
     fp32 = facts["variants"][0]
-    assert set(fp32["timings"]) == {"single", "batch"}
+    assert set(fp32["timings"]) == {"single", "batch", "single, 2 threads", "batch, 2 threads"}
+    assert "2 threads each" in table
     assert fp32["latency_ratio"] > 0
     assert facts["latency"]["ratios"]["ackd"] > 0
     json.dumps(facts, allow_nan=False)
