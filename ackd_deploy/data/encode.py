@@ -39,6 +39,9 @@ class Encoded:
         has_token_types: whether batches hold ``token_type_ids``.
         max_length: the bound that rows were truncated to.
         pad_id: the id that `batch` pads with.
+        starts: [N + 1] int64, where each row begins in ``ids``.
+        ids: [total tokens] int32, mapped.
+        types: [total tokens] int8 token types, mapped; None where all are 0.
         folder: where the arrays lie.
     """
 
@@ -53,10 +56,10 @@ class Encoded:
         self.labels: npt.NDArray[Any] = np.load(folder / "labels.npy", allow_pickle=False)
         self.lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy", allow_pickle=False)
         self.truncated: npt.NDArray[np.bool_] = np.load(folder / "truncated.npy", allow_pickle=False)
-        self._starts = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
-        self._ids = _mapped(folder / "ids.npy")
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
+        self.ids = _mapped(folder / "ids.npy")
         types = folder / "types.npy"
-        self._types = _mapped(types) if types.exists() else None
+        self.types = _mapped(types) if types.exists() else None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -64,11 +67,11 @@ class Encoded:
     @property
     def total_tokens(self) -> int:
         """Tokens of all rows together."""
-        return int(self._starts[-1])
+        return int(self.starts[-1])
 
     def row(self, index: int) -> npt.NDArray[np.int32]:
         """Return the token ids of one row, [T] int32."""
-        return np.array(self._ids[self._starts[index] : self._starts[index + 1]])
+        return np.array(self.ids[self.starts[index] : self.starts[index + 1]])
 
     def batch(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.int64]]:
         """Return rows padded to the longest of them.
@@ -80,14 +83,14 @@ class Encoded:
         lengths = self.lengths[rows].astype(np.int64)
         positions = np.arange(lengths.max(initial=0))
         mask = positions < lengths[:, None]
-        where = (self._starts[rows][:, None] + positions)[mask]
+        where = (self.starts[rows][:, None] + positions)[mask]
         ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
-        ids[mask] = self._ids[where]
+        ids[mask] = self.ids[where]
         batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
         if self.has_token_types:
             types = np.zeros(mask.shape, dtype=np.int64)
-            if self._types is not None:
-                types[mask] = self._types[where]
+            if self.types is not None:
+                types[mask] = self.types[where]
             batch["token_type_ids"] = types
         return batch
 

@@ -16,10 +16,10 @@ from ackd_deploy.distill.batch import Batch, Plan
 from ackd_deploy.distill.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
 from ackd_deploy.distill.device import autocast
 from ackd_deploy.distill.dropout import use_fast_dropout
-from ackd_deploy.distill.evaluate import to_device
 from ackd_deploy.distill.metrics_log import MetricsLog
 from ackd_deploy.distill.objective import Objective
 from ackd_deploy.distill.schedule import derived_seed, learning_rate_share
+from ackd_deploy.distill.tokens import Tokens
 from ackd_deploy.distill.watch import Watch, Window
 from ackd_deploy.distill.world import World
 from ackd_deploy.recipe.schema import Distill, Finetune
@@ -120,6 +120,7 @@ def train(
     budget = settings.max_batch_tokens and settings.max_batch_tokens * world.size
     plan = Plan(encoded.lengths, settings.batch_size * world.size, settings.seed, budget)
     steps = plan.steps(settings.epochs)
+    tokens = Tokens(encoded, device)
     window = Window()
     watch = Watch(device)
 
@@ -157,7 +158,7 @@ def train(
             mine = world.mine(rows)
             counts = len(mine) > 0
             mine = mine if counts else rows[:1]
-            inputs = to_device(encoded.batch(mine), device)
+            inputs = tokens.batch(mine)
             with autocast(device, dtype):
                 outputs = model(**inputs, output_hidden_states=objective.features is not None)
                 batch = Batch(step, step / steps, rows, mine, counts, inputs["attention_mask"])

@@ -52,7 +52,7 @@ def test_facts_of_the_rows(tiny_teacher, tmp_path):
     assert encoded.has_token_types
     assert encoded.max_length == 12
     assert encoded.total_tokens == encoded.lengths.sum()
-    assert isinstance(encoded._ids, np.memmap)
+    assert isinstance(encoded.ids, np.memmap)
 
 
 def test_batches_in_any_order_with_repeats(tiny_teacher, tmp_path):
