@@ -23,7 +23,7 @@ def ablation_table(rows: list[dict[str, Any]], *, title: str) -> Table:
     table.add_column(f"{rows[0]['metric']} (mean ± sd)", justify="right")
     table.add_column("seeds", justify="right")
     for reference in _REFERENCES:
-        table.add_column(f"vs {reference} [95 %]", justify="right")
+        table.add_column(f"vs {reference} [95 %]", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right")
     for row in rows:
         spread = "" if row["std"] is None else f" ± {100 * row['std']:.2f}"
