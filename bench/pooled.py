@@ -1,0 +1,60 @@
+"""Average the difference of two methods over several ablations on the same held-out rows, such as three depths.
+
+    python bench/pooled.py runs/sst2-4layers runs/sst2-3layers runs/sst2-2layers --method ackd --reference kd
+
+The interval is a percentile bootstrap that draws seeds anew within each ablation, and held-out rows once for all of
+them, both methods with the same draws (as in `ackd_deploy.distill.comparison`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from ackd_deploy.distill.ablation import read_series
+from ackd_deploy.metrics import correct
+from ackd_deploy.run import Run
+
+_DRAWS = 4000
+
+
+def gaps(run: Run, method: str, reference: str, seeds: list[int], held_out: str) -> np.ndarray:
+    """Return right minus right for each seed and row: [S, N] in {-1, 0, 1}."""
+    ours, theirs = (read_series(run, name, seeds, held_out=held_out) for name in (method, reference))
+    problem = run.recipe.data.problem_type
+    pairs = zip(ours.logits, theirs.logits, strict=True)
+    return np.stack([correct(problem, a, ours.labels) - correct(problem, b, ours.labels) for a, b in pairs])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--method", default="ackd")
+    parser.add_argument("--reference", default="kd")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    runs = [Run.load(folder) for folder in options.runs]
+    rng = np.random.default_rng(0)
+    for held_out in ("validation", "test"):
+        every = []
+        for run in runs:
+            seeds = list(range(run.recipe.seed, run.recipe.seed + options.seeds))
+            every.append(gaps(run, options.method, options.reference, seeds, held_out))
+        rows = every[0].shape[1]
+        draws = []
+        for _ in range(_DRAWS):
+            weights = rng.multinomial(rows, np.full(rows, 1 / rows)) / rows
+            chosen = [gap[rng.integers(len(gap), size=len(gap))].mean(0) for gap in every]
+            draws.append(float(np.mean(chosen, axis=0) @ weights))
+        low, high = np.quantile(draws, [0.025, 0.975])
+        mean = float(np.mean([gap.mean() for gap in every]))
+        print(
+            f"{options.method} - {options.reference}, {held_out}, {rows} rows, {len(runs)} ablations: "
+            f"{100 * mean:+.2f} ({100 * low:+.2f}, {100 * high:+.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()
