@@ -57,8 +57,7 @@ def _with_all_threads(rows: Sequence[dict[str, Any]], teacher: str, threads: int
     timed = [row for row in rows if single in row["latency_ratios"]]
     if not timed:
         return []
-    note = f"time over that of the teacher in PyTorch, {threads} threads each"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{threads} threads each", title_justify="left")
     table.add_column("variant", no_wrap=True)
     for name in ("1 text", "batch"):
         table.add_column(name, justify="right", no_wrap=True)
