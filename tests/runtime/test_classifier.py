@@ -1,6 +1,5 @@
 import itertools
 import logging
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from artifact_builder import SENTENCES, build_artifact
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_threads import problems_in_threads
 
 from ackd_deploy.errors import DataError, EnvironmentProblem, UsageError
 from ackd_deploy.runtime import Classifier
@@ -172,20 +172,11 @@ def test_unknown_variant_names_those_there_are(tiny_artifact):
 
 def test_threads_share_one_classifier(classifier):
     expected = classifier.classify(SENTENCES)
-    problems: list[object] = []
 
-    def work() -> None:
-        try:
-            problems.extend("differs" for _ in range(20) if classifier.classify(SENTENCES) != expected)
-        except BaseException as error:
-            problems.append(error)
+    def work(_: int) -> list[object]:
+        return ["differs" for _ in range(20) if classifier.classify(SENTENCES) != expected]
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert problems_in_threads(6, work) == []
 
 
 def test_a_large_batch_runs_in_parts_of_like_length_on_a_cpu(tiny_artifact):

@@ -1,11 +1,11 @@
 """ONNX Runtime behind the engines' one interface; binding to a device's memory is tried on the CPU's."""
 
 import shutil
-import threading
 
 import numpy as np
 import pytest
 from artifact_builder import SENTENCES
+from in_threads import problems_in_threads
 
 from ackd_deploy.artifact import open_artifact, seal
 from ackd_deploy.errors import EnvironmentProblem
@@ -48,21 +48,12 @@ def test_bound_runs_of_several_threads_do_not_mix(tiny_artifact, feed):
     session = open_session(tiny_artifact / "model.onnx", threads=1)
     rows = [{name: array[row : row + 1] for name, array in feed.items()} for row in range(8)]
     expected = [session.run(["logits"], row)[0] for row in rows]
-    problems: list[object] = []
 
-    def work(row: int) -> None:
-        try:
-            same = [np.array_equal(run_bound(session, rows[row], "cpu"), expected[row]) for _ in range(20)]
-            problems.extend(found for found in same if not found)
-        except BaseException as error:
-            problems.append(error)
+    def work(row: int) -> list[object]:
+        same = [np.array_equal(run_bound(session, rows[row], "cpu"), expected[row]) for _ in range(20)]
+        return [found for found in same if not found]
 
-    threads = [threading.Thread(target=work, args=(row,)) for row in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert problems_in_threads(8, work) == []
 
 
 @pytest.mark.gpu

@@ -3,13 +3,13 @@
 import logging
 import shutil
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from artifact_builder import SENTENCES
 from click.testing import CliRunner
+from in_threads import problems_in_threads
 
 from ackd_deploy.artifact import Golden, Manifest, VariantInfo, open_artifact, seal
 from ackd_deploy.artifact.verify import verify_artifact
@@ -92,21 +92,12 @@ def test_a_missing_input_is_no_input_of_the_run_before(both):
 def test_threads_share_one_session(both):
     classifier = Classifier.load(both, threads=1)
     expected = classifier.logits(SENTENCES, 1)
-    problems: list[object] = []
 
-    def work() -> None:
-        try:
-            differences = [np.abs(classifier.logits(SENTENCES, 1) - expected).max() for _ in range(5)]
-            problems.extend(found for found in differences if not found < 1e-6)
-        except BaseException as error:
-            problems.append(error)
+    def work(_: int) -> list[object]:
+        differences = [np.abs(classifier.logits(SENTENCES, 1) - expected).max() for _ in range(5)]
+        return [found for found in differences if not found < 1e-6]
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert problems_in_threads(4, work) == []
 
 
 @pytest.mark.usefixtures("no_openvino")

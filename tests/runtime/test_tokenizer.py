@@ -1,5 +1,4 @@
 import json
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +6,7 @@ import pytest
 from artifact_builder import MAX_LENGTH, SENTENCES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_threads import problems_in_threads
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.processors import RobertaProcessing
 
@@ -108,20 +108,11 @@ def test_threads_get_what_one_gets_and_the_object_never_changes(tokenizer):
     before = tokenizer._tokenizer.to_str()
     batches = [[*SENTENCES[index:], SENTENCES[index] * 20] for index in range(8)]
     expected = [tokenizer.encode(batch) for batch in batches]
-    problems: list[object] = []
 
-    def work(index: int) -> None:
-        try:
-            problems.extend(index for _ in range(50) if tokenizer.encode(batches[index]) != expected[index])
-        except BaseException as error:
-            problems.append(error)
+    def work(index: int) -> list[object]:
+        return [index for _ in range(50) if tokenizer.encode(batches[index]) != expected[index]]
 
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert problems_in_threads(8, work) == []
     assert tokenizer._tokenizer.to_str() == before
 
 
