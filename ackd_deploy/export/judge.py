@@ -23,7 +23,7 @@ from ackd_deploy.export.variants import Built
 from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.runtime import Classifier, open_engine
-from ackd_deploy.runtime.session import provider_name
+from ackd_deploy.runtime.session import is_cpu
 from ackd_deploy.runtime.tokenizer import TextTokenizer
 
 __all__ = ["Judgement", "as_row", "judge", "judge_latency"]
@@ -52,8 +52,7 @@ class Judgement:
 
     def reserved(self, provider: str) -> bool:
         """Whether it is meant for GPUs and was judged on a CPU, for its answers alone."""
-        on_cpu = provider_name(provider) == "CPUExecutionProvider"
-        return self.built is not None and self.built.for_gpu and on_cpu
+        return self.built is not None and self.built.for_gpu and is_cpu(provider)
 
     def undecided(self) -> list[str]:
         """What its rows were too few to decide."""
@@ -86,7 +85,7 @@ def judge(
     gates = recipe.gates
     found = Judgement(built.name, built, size_bytes=built.path.stat().st_size)
     found.results.append(_size(built, gates.max_size_mb))
-    if built.engine == "openvino" and provider_name(provider) != "CPUExecutionProvider":
+    if built.engine == "openvino" and not is_cpu(provider):
         found.problem = f"OpenVINO runs on the CPU here, and the export is judged on {provider}"
         return found
     if built.claims_fusion:

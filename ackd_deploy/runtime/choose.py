@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ackd_deploy.artifact.schema import Manifest, VariantInfo
 from ackd_deploy.errors import EnvironmentProblem, MissingExtra, UsageError
 from ackd_deploy.runtime.engine import engine_problem
-from ackd_deploy.runtime.session import provider_name
+from ackd_deploy.runtime.openvino_engine import HINT
+from ackd_deploy.runtime.session import is_cpu
 
 __all__ = ["Obstacle", "choose_variant", "obstacle"]
 
@@ -47,14 +48,14 @@ def obstacle(
     if missing:
         reason = f"{name} was gated on a processor with {', '.join(missing)}, which this one lacks"
         return Obstacle("CPU features", reason)
-    on_cpu = provider_name(provider) == "CPUExecutionProvider"
+    on_cpu = is_cpu(provider)
     if variant.engine == "openvino" and not on_cpu:
         return Obstacle("provider", f"{name} runs on the CPU alone, and provider {provider!r} was asked for")
     if variant.for_gpu and on_cpu:
         return Obstacle("provider", f"{name} is meant for a GPU, and provider {provider!r} was asked for")
     found = problem(variant.engine)
     if found is not None:
-        return Obstacle("engine", f"{name} runs under {variant.engine}: {found}", "pip install 'ackd-deploy[openvino]'")
+        return Obstacle("engine", f"{name} runs under {variant.engine}: {found}", HINT)
     return None
 
 

@@ -14,7 +14,7 @@ from ackd_deploy.artifact.onnx_file import inspect_onnx
 from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.runtime.engine import SessionFacts
-from ackd_deploy.runtime.session import provider_name
+from ackd_deploy.runtime.session import is_cpu
 
 __all__ = ["HINT", "OpenVinoSession", "import_openvino", "openvino_facts"]
 
@@ -65,7 +65,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, model: Path, provider: str = "cpu", threads: int | None = None, precision: str = "fp32") -> None:
-        if provider_name(provider) != "CPUExecutionProvider":
+        if not is_cpu(provider):
             raise ProviderUnavailable(
                 f"OpenVINO runs on the CPU here, and provider {provider!r} was asked for",
                 hint="take --provider cpu, or a variant that runs under ONNX Runtime",

@@ -12,7 +12,7 @@ from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.runtime.packages import onnxruntime_wheels, wheel_problem
 
-__all__ = ["SHORT_NAMES", "import_onnxruntime", "open_session", "provider_name"]
+__all__ = ["SHORT_NAMES", "import_onnxruntime", "is_cpu", "open_session", "provider_name"]
 
 SHORT_NAMES = {
     "cpu": "CPUExecutionProvider",
@@ -51,6 +51,11 @@ def import_onnxruntime() -> Any:
 def provider_name(provider: str) -> str:
     """Return ONNX Runtime's name of a provider: ``cpu`` becomes ``CPUExecutionProvider``; others pass."""
     return SHORT_NAMES.get(provider.lower(), provider)
+
+
+def is_cpu(provider: str) -> bool:
+    """Tell whether a provider, by either of its names, is the host's processor."""
+    return provider_name(provider) == "CPUExecutionProvider"
 
 
 def open_session(
