@@ -14,18 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ackd_deploy.distill.ablation import read_series
-from ackd_deploy.metrics import correct
+from ackd_deploy.distill.comparison import paired_gaps
 from ackd_deploy.run import Run
 
 _DRAWS = 4000
 
 
 def gaps(run: Run, method: str, reference: str, seeds: list[int], held_out: str) -> np.ndarray:
-    """Return right minus right for each seed and row: [S, N] in {-1, 0, 1}."""
     ours, theirs = (read_series(run, name, seeds, held_out=held_out) for name in (method, reference))
-    problem = run.recipe.data.problem_type
-    pairs = zip(ours.logits, theirs.logits, strict=True)
-    return np.stack([correct(problem, a, ours.labels) - correct(problem, b, ours.labels) for a, b in pairs])
+    return paired_gaps(run.recipe.data.problem_type, ours, theirs)
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ class Plan:
     def rows(self, step: int) -> NDArray[np.int64]:
         """Return the global row ids of one step's whole batch."""
         while self._first[-1] <= step:
-            self._measure(len(self._first) - 1)
+            self._measure_next()
         epoch = bisect_right(self._first, step) - 1
         return self._epoch_batches(epoch)[step - self._first[epoch]]
 
@@ -67,18 +67,19 @@ class Plan:
         """Return the number of steps of whole or part epochs: at least one, whole batches."""
         whole = int(epochs)
         while len(self._first) < whole + 2:
-            self._measure(len(self._first) - 1)
+            self._measure_next()
         return max(1, self._first[whole] + round((epochs - whole) * (self._first[whole + 1] - self._first[whole])))
 
     def samples(self, steps: int) -> int:
         """Return how many rows the first ``steps`` steps train on."""
         while self._first[-1] < steps:
-            self._measure(len(self._first) - 1)
+            self._measure_next()
         epochs = bisect_right(self._first, steps) - 1
         rest = range(self._first[epochs], steps)
         return epochs * len(self._lengths) + sum(len(self.rows(step)) for step in rest)
 
-    def _measure(self, epoch: int) -> None:
+    def _measure_next(self) -> None:
+        epoch = len(self._first) - 1
         # Without a budget the batches of an epoch need not be made to be counted.
         count = -(-len(self._lengths) // self._size) if self._max_tokens is None else len(self._epoch_batches(epoch))
         self._first.append(self._first[epoch] + count)

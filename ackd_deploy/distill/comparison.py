@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.metrics import correct, metrics, primary
 
-__all__ = ["Difference", "Series", "compare_series", "difference", "summary"]
+__all__ = ["Difference", "Series", "compare_series", "difference", "paired_gaps", "summary"]
 
 Array = NDArray[Any]
 
@@ -60,6 +60,13 @@ def summary(series: Series, problem_type: str) -> tuple[float, float | None]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
+def paired_gaps(problem_type: str, series: Series, reference: Series) -> Array:
+    """Return whether a method was right minus whether the reference was, for each seed and row: [S, N]."""
+    pairs = zip(series.logits, reference.logits, strict=True)
+    labels = series.labels
+    return np.stack([correct(problem_type, a, labels) - correct(problem_type, b, labels) for a, b in pairs])
+
+
 def difference(problem_type: str, series: Series, reference: Series, *, seed: int = 0) -> Difference:
     """Compare two methods that were trained with the same seeds.
 
@@ -83,12 +90,7 @@ def difference(problem_type: str, series: Series, reference: Series, *, seed: in
     rng = np.random.default_rng(seed)
     count, rows = len(series.seeds), len(labels)
     if problem_type == "single_label_classification":
-        gaps = np.stack(
-            [
-                correct(problem_type, ours, labels) - correct(problem_type, theirs, labels)
-                for ours, theirs in zip(series.logits, reference.logits, strict=True)
-            ]
-        )
+        gaps = paired_gaps(problem_type, series, reference)
         by_seed = rng.multinomial(count, np.full(count, 1 / count), _DRAWS) / count
         draws = [weights @ gaps @ (rng.multinomial(rows, np.full(rows, 1 / rows)) / rows) for weights in by_seed]
     else:
