@@ -79,6 +79,7 @@ class Batcher(Generic[Item, Result]):
         length: tokens of an item.
         executor: as many threads as lanes.
         lanes: batches that may run at the same time.
+        run_tokens: see `choose_batch`.
     """
 
     run: Callable[[Sequence[Item]], Sequence[Result]]
@@ -89,6 +90,7 @@ class Batcher(Generic[Item, Result]):
     max_queue_rows: int = 1024
     max_batch_rows: int = 32
     max_batch_tokens: int = 4096
+    run_tokens: float = 4.0
     queue_seconds: float = 10.0
     clock: Callable[[], float] = time.perf_counter
 
@@ -168,7 +170,7 @@ class Batcher(Generic[Item, Result]):
 
     def _dispatch(self) -> None:
         lengths = [row.length for row in self._waiting[: 4 * self.max_batch_rows]]
-        chosen = choose_batch(lengths, self.max_batch_rows, self.max_batch_tokens)
+        chosen = choose_batch(lengths, self.max_batch_rows, self.max_batch_tokens, self.run_tokens)
         batch = [self._waiting[index] for index in chosen]
         if len(batch) == len(self._waiting):
             self._waiting = []

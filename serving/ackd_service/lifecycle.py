@@ -19,6 +19,7 @@ from ackd_service.logs import log
 from ackd_service.metrics import Metrics
 from ackd_service.problems import Problem, try_later
 from ackd_service.settings import Settings
+from ackd_service.warm_up import warm_up
 
 __all__ = ["Lifecycle", "Phase"]
 
@@ -83,7 +84,9 @@ class Lifecycle:
     async def _load(self) -> None:
         started = time.perf_counter()
         try:
-            classifier, golden = await asyncio.get_running_loop().run_in_executor(self._model_thread, self._open)
+            classifier, golden, run_tokens = await asyncio.get_running_loop().run_in_executor(
+                self._model_thread, self._open
+            )
         except AckdError as error:
             self._fail(error.message + (f" ({error.hint})" if error.hint else ""))
             return
@@ -109,6 +112,7 @@ class Lifecycle:
             if classifier.variant.row_by_row
             else settings.max_batch_rows,
             max_batch_tokens=settings.max_batch_tokens,
+            run_tokens=run_tokens,
             queue_seconds=settings.queue_seconds,
         )
         self.metrics.serving(
@@ -128,11 +132,12 @@ class Lifecycle:
             "lanes": self.lanes,
             "threads": classifier.threads,
             "golden": golden,
+            "run_tokens": round(run_tokens, 1),
             "seconds": round(time.perf_counter() - started, 3),
         }
         log.info("ready", extra={"fields": fields})
 
-    def _open(self) -> tuple[Classifier, int]:
+    def _open(self) -> tuple[Classifier, int, float]:
         settings = self.settings
         classifier = Classifier.load(
             self.artifact, settings.provider, self.threads, settings.variant, strict=settings.strict
@@ -140,20 +145,12 @@ class Lifecycle:
         golden = self_test(classifier)
         if not golden:
             raise ArtifactError("the artefact has no golden samples: nothing shows that it answers as it should")
-        _warm_up(classifier, settings.max_batch_rows)
-        return classifier, golden
+        run_tokens = warm_up(classifier, settings.max_batch_rows, settings.max_batch_tokens)
+        return classifier, golden, run_tokens
 
     def _fail(self, reason: str) -> None:
         self.phase, self.reason = "failed", reason
         log.error("not ready: %s", reason, extra={"fields": {"event": "failed"}})
-
-
-def _warm_up(classifier: Classifier, rows: int) -> None:
-    """Run the shapes at both ends once, so that buffers are allocated before the first caller waits."""
-    longest = "warm " * classifier.manifest.max_length
-    for text, count in (("warm up", 1), ("warm up", rows), (longest, 1)):
-        tokens = classifier.tokenize([(text, text) if classifier.manifest.text_pairs else text])
-        classifier.run(tokens * count)
 
 
 def _calm_collector() -> None:
