@@ -22,7 +22,7 @@ from ackd_deploy.distill.schedule import derived_seed, learning_rate_share
 from ackd_deploy.distill.tokens import Tokens
 from ackd_deploy.distill.watch import Watch, Window
 from ackd_deploy.distill.world import World
-from ackd_deploy.recipe.schema import Distill, Finetune
+from ackd_deploy.recipe.schema import Distill, Optimisation
 
 __all__ = ["Outcome", "Settings", "settings_of", "train"]
 
@@ -44,7 +44,7 @@ class Settings:
     checkpoint_steps: int
 
 
-def settings_of(stage: str, seed: int, section: Finetune | Distill, distill: Distill) -> Settings:
+def settings_of(stage: str, seed: int, section: Optimisation, distill: Distill) -> Settings:
     """Return the settings of the teacher's or a student's training, as the recipe's sections have them."""
     return Settings(
         stage=stage,

@@ -20,6 +20,7 @@ __all__ = [
     "HubSplit",
     "LayerMap",
     "Method",
+    "Optimisation",
     "ProblemType",
     "Recipe",
     "Sar",
@@ -81,8 +82,8 @@ class Data(Section):
     )
 
 
-class Finetune(Section):
-    """Training of the teacher on the recipe's data before distillation."""
+class Optimisation(Section):
+    """What every training has: AdamW's settings and the batches."""
 
     epochs: Positive = 3.0
     learning_rate: Positive = 5e-5
@@ -93,6 +94,10 @@ class Finetune(Section):
     warmup_share: Share = 0.1
     weight_decay: NonNegative = 0.01
     clip_norm: Positive = 1.0
+
+
+class Finetune(Optimisation):
+    """Training of the teacher on the recipe's data before distillation."""
 
 
 class Teacher(Section):
@@ -162,20 +167,11 @@ class Sar(Section):
         return self
 
 
-class Distill(Section):
+class Distill(Optimisation):
     """The training of the student."""
 
     method: Method = "ackd"
     baselines: list[Method] = Field([], description="Methods trained beside it from the same start, for the table.")
-    epochs: Positive = 3.0
-    learning_rate: Positive = 5e-5
-    batch_size: Count = 32
-    max_batch_tokens: Count | None = Field(
-        None, description="Padded tokens of one process's batch, at most: long texts come in smaller batches."
-    )
-    warmup_share: Share = 0.1
-    weight_decay: NonNegative = 0.01
-    clip_norm: Positive = 1.0
     ce_weight: NonNegative = 0.5
     kd_weight: NonNegative = 0.5
     kd_temperature: Positive = 2.0
