@@ -18,7 +18,7 @@ __all__ = ["Built", "build_bento"]
 _PACKAGE = Path(__file__).resolve().parent
 # Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
 _ROOMS = ("artifact", "runtime")
-_MODULES = ("__init__.py", "errors.py", "files.py", "py.typed")
+_MODULES = ("__init__.py", "allocator.py", "errors.py", "files.py", "py.typed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.distill.allocator import keep_freed_memory
+from ackd_deploy.allocator import keep_freed_memory
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.device import resolve_device, resolve_precision

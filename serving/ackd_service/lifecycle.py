@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ackd_deploy import __version__
+from ackd_deploy.allocator import limit_arenas
 from ackd_deploy.errors import AckdError, ArtifactError
 from ackd_deploy.runtime import Classifier, Prediction, Tokens, effective_cpus
 from ackd_deploy.runtime.selftest import self_test
@@ -49,6 +50,7 @@ class Lifecycle:
 
     def start(self) -> None:
         """Begin to load, without waiting for it: the health routes answer meanwhile."""
+        limit_arenas()
         self.metrics.not_ready()
         self._loading = asyncio.create_task(self._load())
 
