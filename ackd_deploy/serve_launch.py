@@ -185,9 +185,10 @@ def _get(url: str) -> tuple[int, Any]:
         return 0, None
 
 
-def artifact_variables(artifact: Path, provider: str, threads: int | None, workers: int) -> dict[str, str]:
+def artifact_variables(artifact: Path, provider: str, threads: int | None, workers: int | None) -> dict[str, str]:
     """Return the variables that point a service at an artefact."""
-    variables = {"ACKD_ARTIFACT": str(artifact.resolve()), "ACKD_PROVIDER": provider, "ACKD_WORKERS": str(workers)}
-    if threads is not None:
-        variables["ACKD_THREADS"] = str(threads)
+    variables = {"ACKD_ARTIFACT": str(artifact.resolve()), "ACKD_PROVIDER": provider}
+    for name, number in (("ACKD_THREADS", threads), ("ACKD_WORKERS", workers)):
+        if number is not None:
+            variables[name] = str(number)
     return variables

@@ -11,7 +11,8 @@ good part of the processors: with --apart the servers and the bare runtime have 
     ackd      ackd-deploy serve
     minimal   a starlette app over the same session: one text a run, in a thread
     bento     a BentoML service with its own adaptive batching over the same session
-    pipeline  FastAPI's usual: transformers' pipeline over the PyTorch model (with --teacher)
+    pipeline  what people write by hand: transformers' pipeline over the PyTorch model, in a starlette app as FastAPI
+              has underneath (with --teacher)
 """
 
 from __future__ import annotations

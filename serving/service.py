@@ -14,8 +14,13 @@ import os
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
-WORKERS = int(os.environ.get("ACKD_WORKERS") or 1)
-if WORKERS == 1:
+from ackd_service.settings import load_settings
+
+from ackd_deploy.runtime.cpu import effective_cpus
+
+settings = load_settings()
+workers = settings.processes(effective_cpus())
+if workers == 1:
     # One worker's metrics need no files to be added up in, which cost a few system calls at every count.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
@@ -25,9 +30,7 @@ from ackd_service.bento import DirectService, PinnedImage
 from ackd_service.lifecycle import Lifecycle
 from ackd_service.location import artifact_folder
 from ackd_service.logs import set_up_logs
-from ackd_service.settings import load_settings
 
-settings = load_settings()
 app = create_app(settings, artifact_folder(settings))
 lifecycle: Lifecycle = app.state.lifecycle
 
@@ -36,7 +39,7 @@ lifecycle: Lifecycle = app.state.lifecycle
     name="ackd",
     service_class=DirectService,
     image=PinnedImage(python_version="3.11"),
-    workers=WORKERS,
+    workers=workers,
     # All of these are counted, logged and timed by the application itself.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from ackd_deploy import console
-from ackd_deploy.cli.options import find_artifact, provider_option, runs_option
+from ackd_deploy.cli.options import find_artifact, runs_option
 
 
 @click.command()
@@ -17,16 +18,30 @@ from ackd_deploy.cli.options import find_artifact, provider_option, runs_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes, each with its own model."
+    "--workers",
+    type=click.IntRange(1, 256),
+    envvar="ACKD_WORKERS",
+    show_envvar=True,
+    help="Processes, each with its own model; by default one for 4 processors of the cgroup's quota.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
+    envvar="ACKD_THREADS",
+    show_envvar=True,
     help="Threads for inference in each worker; by default the cgroup's quota over the workers.",
 )
-@provider_option
+@click.option(
+    "--provider",
+    default="cpu",
+    metavar="cpu|cuda|NAME",
+    envvar="ACKD_PROVIDER",
+    show_default=True,
+    show_envvar=True,
+    help="ONNX Runtime execution provider.",
+)
 def command(
-    artifact: Path | None, runs: Path, host: str, port: int, workers: int, threads: int | None, provider: str
+    artifact: Path | None, runs: Path, host: str, port: int, workers: int | None, threads: int | None, provider: str
 ) -> None:
     """Serve ARTIFACT, or the newest exported run's, until Ctrl-C or SIGTERM.
 
@@ -39,17 +54,21 @@ def command(
     from ackd_deploy.serve_launch import Launch, artifact_variables, curl_line, service_settings
 
     manifest = open_artifact(folder)
-    threads = threads or max(1, effective_cpus() // workers)
     variables = artifact_variables(folder, provider, threads, workers)
     settings = service_settings({**os.environ, **variables})
+    workers = settings.processes(effective_cpus())
+    lanes, each = settings.split(effective_cpus())
     sample = manifest.golden[0] if manifest.golden else None
     text = "a warm, funny and moving film"
     example = (sample.text, sample.pair) if sample is not None and sample.pair is not None else text
 
     def announce(url: str) -> None:
         token = " -H 'authorization: Bearer …'" if settings.token else ""
-        console.print_result(f"ready: {manifest.name} ({manifest.chosen}) at {url}/ with {workers} × {threads} threads")
+        console.print_result(
+            f"ready: {manifest.name} ({manifest.chosen}) at {url}/ with {workers} × {lanes * each} threads"
+        )
         console.print_result(curl_line(url, example) + token)
 
-    console.log(f"serving {folder}; Ctrl-C stops")
+    if sys.stderr.isatty():  # what reads the service's log expects JSON
+        console.log(f"serving {folder}; Ctrl-C stops")
     Launch(host, port, variables, announce).run()

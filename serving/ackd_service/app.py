@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -74,7 +75,8 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
                 expose_headers=["x-request-id", "retry-after"],
             )
         )
-    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    refusals = {HTTPException: guard.refuse}
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=refusals)
     app.state.lifecycle = lifecycle
     return app
 

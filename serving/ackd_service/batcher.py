@@ -9,9 +9,11 @@ Everything here runs on the event loop's thread; only the model's runs leave it,
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -95,9 +97,12 @@ class Batcher(Generic[Item, Result]):
     clock: Callable[[], float] = time.perf_counter
 
     _waiting: list[_Row[Item, Result]] = field(default_factory=list)
-    _in_flight: int = 0
+    _reserved: int = 0
     _in_flight_rows: int = 0
-    _started: float | None = None
+    # When each run that is under way was handed over; by a number, since two may begin at the same time.
+    _runs: dict[int, float] = field(default_factory=dict)
+    _run_numbers: Iterator[int] = field(default_factory=itertools.count)
+    _overdue: asyncio.TimerHandle | None = None
     _row_seconds: float = 0.002
     _closed: bool = False
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,8 +113,22 @@ class Batcher(Generic[Item, Result]):
         return len(self._waiting)
 
     def busy_for(self) -> float:
-        """Return for how many seconds the batch now in the model has been running; 0 when none is."""
-        return 0.0 if self._started is None else self.clock() - self._started
+        """Return for how many seconds the oldest of the runs under way has been running; 0 when none is."""
+        return self.clock() - min(self._runs.values()) if self._runs else 0.0
+
+    @contextmanager
+    def room(self, rows: int) -> Iterator[None]:
+        """Hold places while these rows are being made, so that no more are made than the queue can take.
+
+        Raises:
+            QueueFull: there are not so many.
+        """
+        self._check_room(rows)
+        self._reserved += rows
+        try:
+            yield
+        finally:
+            self._reserved -= rows
 
     async def submit(self, items: Sequence[Item]) -> list[Result]:
         """Queue items and wait for all their results, in order.
@@ -123,13 +142,13 @@ class Batcher(Generic[Item, Result]):
             raise Closed
         if not items:
             return []
-        if len(self._waiting) + len(items) > self.max_queue_rows:
-            raise QueueFull(self.estimated_wait())
+        self._check_room(len(items))
         loop = asyncio.get_running_loop()
         ticket: _Ticket[Result] = _Ticket(loop.create_future(), [None] * len(items), len(items))
         now = self.clock()
         self._waiting.extend(_Row(item, self.length(item), ticket, i, now) for i, item in enumerate(items))
         self._pump()
+        self._watch_oldest()
         try:
             return await ticket.future
         finally:
@@ -138,6 +157,10 @@ class Batcher(Generic[Item, Result]):
                 self._waiting = [row for row in self._waiting if row.ticket is not ticket]
                 self.observer.queued(len(self._waiting))
 
+    def _check_room(self, rows: int) -> None:
+        if len(self._waiting) + self._reserved + rows > self.max_queue_rows:
+            raise QueueFull(self.estimated_wait())
+
     def estimated_wait(self) -> float:
         """Return the seconds until what is queued now has run, by the recent time of a row."""
         return (len(self._waiting) + self._in_flight_rows) * self._row_seconds / self.lanes
@@ -145,7 +168,7 @@ class Batcher(Generic[Item, Result]):
     async def close(self, seconds: float) -> None:
         """Take nothing more, and wait until what was accepted is answered, at most ``seconds``."""
         self._closed = True
-        if self._in_flight or self._waiting:
+        if self._runs or self._waiting:
             self._idle.clear()
             try:
                 await asyncio.wait_for(self._idle.wait(), seconds)
@@ -157,8 +180,8 @@ class Batcher(Generic[Item, Result]):
         # One batch more than there are lanes is handed over only when it is full already: it could not grow
         # by waiting, and a lane then starts it without a detour through the event loop.
         while self._waiting and (
-            self._in_flight < self.lanes
-            or (self._in_flight == self.lanes and len(self._waiting) >= self.max_batch_rows)
+            len(self._runs) < self.lanes
+            or (len(self._runs) == self.lanes and len(self._waiting) >= self.max_batch_rows)
         ):
             self._dispatch()
         self.observer.queued(len(self._waiting))
@@ -167,6 +190,18 @@ class Batcher(Generic[Item, Result]):
         limit = self.clock() - self.queue_seconds
         if self._waiting and self._waiting[0].since < limit:
             self._fail({row.ticket for row in self._waiting if row.since < limit}, Overdue())
+
+    def _watch_oldest(self) -> None:
+        """See to it that rows are given up in time also when no run ends and nobody asks any more."""
+        if self._waiting and self._overdue is None:
+            left = self._waiting[0].since + self.queue_seconds - self.clock()
+            self._overdue = asyncio.get_running_loop().call_later(max(0.0, left) + 0.001, self._give_up)
+
+    def _give_up(self) -> None:
+        self._overdue = None
+        self._drop_overdue()
+        self.observer.queued(len(self._waiting))
+        self._watch_oldest()
 
     def _dispatch(self) -> None:
         lengths = [row.length for row in self._waiting[: 4 * self.max_batch_rows]]
@@ -180,13 +215,12 @@ class Batcher(Generic[Item, Result]):
         now = self.clock()
         for row in batch:
             self.observer.waited(now - row.since)
-        self._in_flight += 1
+        number = next(self._run_numbers)
+        self._runs[number] = now
         self._in_flight_rows += len(batch)
-        if self._started is None:
-            self._started = now
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self.executor, self._timed, [row.item for row in batch])
-        running.add_done_callback(lambda future: self._finish(batch, future))
+        running.add_done_callback(lambda future: self._finish(number, batch, future))
 
     def _timed(self, items: list[Item]) -> tuple[Sequence[Result | Exception], float]:
         start = self.clock()
@@ -205,11 +239,13 @@ class Batcher(Generic[Item, Result]):
             return error
 
     def _finish(
-        self, batch: list[_Row[Item, Result]], future: asyncio.Future[tuple[Sequence[Result | Exception], float]]
+        self,
+        number: int,
+        batch: list[_Row[Item, Result]],
+        future: asyncio.Future[tuple[Sequence[Result | Exception], float]],
     ) -> None:
-        self._in_flight -= 1
+        del self._runs[number]
         self._in_flight_rows -= len(batch)
-        self._started = self.clock() if self._in_flight else None
         results, seconds = future.result()
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
@@ -220,7 +256,7 @@ class Batcher(Generic[Item, Result]):
         longest = max(row.length for row in batch)
         self.observer.batch(len(batch), sum(row.length for row in batch), longest * len(batch), seconds)
         self._pump()
-        if not self._in_flight and not self._waiting:
+        if not self._runs and not self._waiting:
             self._idle.set()
 
     @staticmethod

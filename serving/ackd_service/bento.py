@@ -8,7 +8,7 @@ from typing import Any
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml.images import Image
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["REQUIREMENTS", "DirectService", "PinnedImage"]
 
@@ -35,10 +35,28 @@ class DirectService(Service[Any]):  # type: ignore[misc]  # BentoML ships no typ
                 scope["path"] in paths or (prefixes and scope["path"].startswith(prefixes))
             ):
                 await own(scope, receive, send)
+            elif scope["type"] == "http":
+                await _or_else(whole, own, scope, receive, send)
             else:
                 await whole(scope, receive, send)
 
         return direct
+
+
+async def _or_else(first: ASGIApp, second: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the first application answer; where it has nothing there (404), the second says so in its own form."""
+    nothing = False
+
+    async def unless_nothing(message: Message) -> None:
+        nonlocal nothing
+        nothing = nothing or (message["type"] == "http.response.start" and message["status"] == 404)
+        if not nothing:
+            await send(message)
+
+    # A copy: applications leave their marks in it.
+    await first(dict(scope), receive, unless_nothing)
+    if nothing:
+        await second(scope, receive, send)
 
 
 class PinnedImage(Image):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ackd_service.problems import Problem, try_later
 
-__all__ = ["BodyReader"]
+__all__ = ["BodyReader", "header_length"]
 
 # How much of a body that is too large is read and thrown away, so that the client, still sending, gets to
 # see the answer instead of a connection reset.
@@ -39,7 +39,7 @@ class BodyReader:
         """
         if check_type:
             _check_type(request.headers.get("content-type"))
-        declared = _declared_length(request.headers.get("content-length"))
+        declared = header_length(request.headers.get("content-length"))
         if declared is not None and declared > self.max_body_bytes:
             # A client that asked first (Expect: 100-continue) has sent nothing yet: answer at once.
             if "expect" not in request.headers and declared <= _DISCARD_BYTES:
@@ -82,8 +82,10 @@ async def _discard(request: Request) -> None:
         return
 
 
-def _declared_length(header: str | None) -> int | None:
-    return int(header) if header is not None and header.isascii() and header.isdigit() else None
+def header_length(header: str | None) -> int | None:
+    """Return a length of bytes as a header gives it; None where it gives none, or nonsense."""
+    # Longer ones are no length of anything here, and Python refuses to read integers of thousands of digits.
+    return int(header) if header and len(header) <= 18 and header.isascii() and header.isdigit() else None
 
 
 def _check_type(header: str | None) -> None:

@@ -71,25 +71,22 @@ class Classify:
             max_characters=settings.max_characters,
             text_pairs=classifier.manifest.text_pairs,
         )
-        if batcher.waiting + len(items) > settings.max_queue_rows:
-            # Asked again in submit; here it spares an overloaded service the tokenising.
-            raise _busy(batcher.estimated_wait())
+        characters = sum(len(item) if isinstance(item, str) else len(item[0]) + len(item[1]) for item in items)
         try:
-            if (
-                sum(len(item) if isinstance(item, str) else len(item[0]) + len(item[1]) for item in items)
-                <= _INLINE_CHARACTERS
-            ):
-                tokens = classifier.tokenize(items)
-            else:
-                tokens = await asyncio.to_thread(classifier.tokenize, items)
+            # Places first: an overloaded service is spared the tokenising.
+            with batcher.room(len(items)):
+                if characters <= _INLINE_CHARACTERS:
+                    tokens = classifier.tokenize(items)
+                else:
+                    tokens = await asyncio.to_thread(classifier.tokenize, items)
+            if refuse_long:
+                _refuse_long(tokens, classifier.manifest.max_length)
+            predictions = await _unless_gone(request, batcher.submit(tokens))
         except DataError as error:
             raise Problem(422, "not_text", error.message) from error
-        if refuse_long:
-            _refuse_long(tokens, classifier.manifest.max_length)
-        try:
-            predictions = await _unless_gone(request, batcher.submit(tokens))
         except QueueFull as full:
-            raise _busy(full.retry_after) from None
+            message = "the service has as much work as it takes; try again"
+            raise try_later(429, "queue_full", message, full.retry_after) from None
         except Overdue:
             message = f"no answer within {settings.queue_seconds:g} seconds: the service is overloaded"
             raise try_later(503, "overloaded", message, settings.queue_seconds) from None
@@ -112,10 +109,6 @@ class Classify:
             ranked = sorted(prediction.scores.items(), key=lambda pair: -pair[1])[: asked.top_k]
             result["top_k"] = [{"label": label, "score": score} for label, score in ranked]
         return result
-
-
-def _busy(seconds: float) -> Problem:
-    return try_later(429, "queue_full", "the service has as much work as it takes; try again", seconds)
 
 
 def _refuse_long(tokens: Sequence[Tokens], max_length: int) -> None:

@@ -76,11 +76,25 @@ class Guard:
 
         return guarded
 
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        """Answer what no route takes, as Starlette's handler of HTTPException."""
+        status = getattr(error, "status_code", 404)
+        path = request.url.path
+
+        async def problem(request: Request) -> Response:
+            if status == 405:
+                headers = getattr(error, "headers", None) or {}
+                message = f"this path takes {headers.get('allow', 'another method')}"
+                raise Problem(405, "method_not_allowed", message, headers=dict(headers))
+            raise Problem(404, "not_found", "there is nothing here; GET /openapi.json says what there is")
+
+        return await self("other", problem, plain=path == "/v2" or path.startswith("/v2/"))(request)
+
     def _check_token(self, request: Request) -> None:
         if self._token is None:
             return
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        given = value.strip().encode("utf-8", "surrogateescape")
+        given = value.strip().encode("latin-1")  # as Starlette has decoded it: the bytes that the client sent
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
             message = "this service asks for a token: send the header authorization: Bearer TOKEN"
             raise Problem(401, "unauthorised", message, headers={"WWW-Authenticate": "Bearer"})

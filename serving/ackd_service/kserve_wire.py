@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ackd_service.body import header_length
 from ackd_service.problems import Problem
 from ackd_service.schemas import parse
 
@@ -66,9 +67,10 @@ def decode_request(body: bytes, json_length: str | None) -> tuple[InferRequest, 
     """
     length = len(body)
     if json_length is not None:
-        if not (json_length.isascii() and json_length.isdigit() and int(json_length) <= len(body)):
+        declared = header_length(json_length)
+        if declared is None or declared > len(body):
             raise Problem(400, "bad_header", "inference-header-content-length is no length within the body")
-        length = int(json_length)
+        length = declared
     request = parse(InferRequest, body[:length])
     rest = memoryview(body)[length:]
     texts: dict[str, list[str]] = {}

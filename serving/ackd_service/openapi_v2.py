@@ -8,6 +8,7 @@ __all__ = ["v2_paths"]
 
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _MODEL = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "quickstart"}
+_VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}, "example": "1"}
 _EXAMPLE = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A warm, funny film."]}]}
 _INFER = {
     "type": "object",
@@ -40,33 +41,39 @@ _INFER = {
 
 def v2_paths(*, with_token: bool) -> dict[str, Any]:
     """Return the path items."""
-    infer: dict[str, Any] = {
-        "summary": "Classify, by the Open Inference Protocol",
-        "operationId": "v2_infer",
-        "parameters": [_MODEL],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _INFER, "example": _EXAMPLE}},
-        },
-        "responses": _answers(200, 400, 401, 404, 408, 413, 415, 422, 429, 503),
-    }
-    if with_token:
-        infer["security"] = [{"token": []}]
-    return {
+    paths: dict[str, Any] = {
         "/v2": {"get": _get("Server metadata", "v2_server", 200)},
         "/v2/health/live": {"get": _get("Is the server alive?", "v2_live", 200, 503)},
         "/v2/health/ready": {"get": _get("Is the server ready?", "v2_ready", 200, 503)},
-        "/v2/models/{name}": {"get": _get("Model metadata", "v2_model", 200, 404, 503, model=True)},
-        "/v2/models/{name}/ready": {"get": _get("Is the model ready?", "v2_model_ready", 200, 404, 503, model=True)},
-        "/v2/models/{name}/infer": {"post": infer},
     }
+    private: dict[str, Any] = {"security": [{"token": []}]} if with_token else {}
+    for path, suffix, parameters in (
+        ("/v2/models/{name}", "", [_MODEL]),
+        ("/v2/models/{name}/versions/{version}", "_version", [_MODEL, _VERSION]),
+    ):
+        named = {"parameters": parameters}
+        metadata = _get("Model metadata", f"v2_model{suffix}", 200, 401, 404, 503)
+        ready = _get("Is the model ready?", f"v2_model_ready{suffix}", 200, 404, 503)
+        paths[path] = {"get": metadata | named | private}
+        paths[f"{path}/ready"] = {"get": ready | named}
+        paths[f"{path}/infer"] = {
+            "post": {
+                "summary": "Classify, by the Open Inference Protocol",
+                "operationId": f"v2_infer{suffix}",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _INFER, "example": _EXAMPLE}},
+                },
+                "responses": _answers(200, 400, 401, 404, 408, 413, 415, 422, 429, 503),
+            }
+            | named
+            | private
+        }
+    return paths
 
 
-def _get(summary: str, operation: str, *statuses: int, model: bool = False) -> dict[str, Any]:
-    content: dict[str, Any] = {"summary": summary, "operationId": operation, "responses": _answers(*statuses)}
-    if model:
-        content["parameters"] = [_MODEL]
-    return content
+def _get(summary: str, operation: str, *statuses: int) -> dict[str, Any]:
+    return {"summary": summary, "operationId": operation, "responses": _answers(*statuses)}
 
 
 def _answers(*statuses: int) -> dict[str, Any]:

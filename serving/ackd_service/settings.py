@@ -16,27 +16,36 @@ from ackd_deploy.errors import UsageError
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
 PREFIX = "ACKD_"
-# Read by service.py before there is a worker, or by other parts of ackd-deploy.
-_ELSEWHERE = frozenset({"ACKD_WORKERS"})
 # What Kubernetes puts into every pod when there is a service named ackd, or ackd-something.
 _KUBERNETES = re.compile(r"ACKD_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\w+)?)")
 
 _MOST_LANES = 4
+# One process's Python feeds about so many; further ones need a process, and a model, of their own.
+_WORKER_PROCESSORS = 4
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Settings(BaseModel):
-    """Limits, threads and options of one worker process."""
+    """Workers, and limits, threads and options of each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     artifact: Path | None = Field(None, description="Folder of the artefact; by default ./artifact beside the service.")
     provider: str = Field("cpu", description="ONNX Runtime execution provider; never replaced silently.")
     variant: str | None = Field(None, description="Variant to serve instead of the artefact's chosen one.")
-    strict: bool = Field(False, description="Refuse, rather than fall back to fp32, where a CPU feature is missing.")
-    threads: Count | None = Field(None, description="Threads for inference; by default the cgroup's quota.")
+    strict: bool = Field(
+        False,
+        description="Refuse, rather than fall back to fp32, where a CPU feature is missing, and refuse an artefact "
+        "without golden samples.",
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="Processes, each with its own model and queue; by default one for 4 processors of the quota."
+    )
+    threads: Count | None = Field(
+        None, description="Threads for inference in each worker; by default the cgroup's quota over the workers."
+    )
     lanes: Count | None = Field(
         None, description="Runs of the model at a time, which share the threads; up to 4 by default."
     )
@@ -66,13 +75,17 @@ class Settings(BaseModel):
             raise ValueError("max_body_bytes must not exceed max_reading_bytes")
         return self
 
+    def processes(self, processors: int) -> int:
+        """Return the number of workers."""
+        return self.workers or max(1, processors // _WORKER_PROCESSORS)
+
     def split(self, processors: int) -> tuple[int, int]:
-        """Return the lanes, and the threads of each.
+        """Return the lanes of a worker, and the threads of each lane.
 
         Two runs of one thread each do more than one run of two threads, which wait for each other at every
         layer; a lone text, on a machine with many processors, is answered sooner by several.
         """
-        threads = self.threads or processors
+        threads = self.threads or max(1, processors // self.processes(processors))
         lanes = min(threads, self.lanes or _MOST_LANES)
         return lanes, threads // lanes
 
@@ -85,9 +98,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     source = os.environ if environment is None else environment
     given = {
-        name: value
-        for name, value in source.items()
-        if name.startswith(PREFIX) and name not in _ELSEWHERE and not _KUBERNETES.fullmatch(name)
+        name: value for name, value in source.items() if name.startswith(PREFIX) and not _KUBERNETES.fullmatch(name)
     }
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
     problems = []

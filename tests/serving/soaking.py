@@ -21,7 +21,7 @@ import pytest
 from artifact_builder import SENTENCES
 
 # Seconds of mixed load, and how many texts a second it asks for at most: less than a busy machine can answer.
-SECONDS = float(os.environ.get("ACKD_SOAK_SECONDS", "20"))
+SECONDS = float(os.environ.get("ACKD_SOAK_SECONDS", "60"))
 RATE = float(os.environ.get("ACKD_SOAK_RATE", "1000"))
 HOSTILE_REQUESTS = int(os.environ.get("ACKD_SOAK_HOSTILE", "1500"))
 ROWS = int(os.environ.get("ACKD_SOAK_ROWS", "256"))

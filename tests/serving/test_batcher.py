@@ -46,14 +46,39 @@ class Gate:
             self.tickets.release()
 
 
-def play(scene: Callable[[Batcher[int, int], Gate, Counts], Awaitable[None]], **options: Any) -> None:
-    gate, counts = Gate(), Counts()
+class Turnstile:
+    """A model that doubles numbers, each run only after its first item was called."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, threading.Event] = {}
+
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        called = self.waiting.setdefault(items[0], threading.Event())
+        assert called.wait(timeout=10)
+        return [2 * item for item in items]
+
+    def pass_through(self, item: int) -> None:
+        self.waiting[item].set()
+
+    def open(self, runs: int = 1) -> None:
+        for event in self.waiting.values():
+            event.set()
+
+
+def play(
+    scene: Callable[[Batcher[int, int], Gate, Counts], Awaitable[None]],
+    *,
+    threads: int = 1,
+    gate: Any = None,
+    **options: Any,
+) -> None:
+    gate, counts = gate or Gate(), Counts()
 
     async def main(pool: ThreadPoolExecutor) -> None:
         batcher: Batcher[int, int] = Batcher(run=gate, length=lambda item: 5, executor=pool, observer=counts, **options)
         await scene(batcher, gate, counts)
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             asyncio.run(main(pool))
         finally:
@@ -171,6 +196,57 @@ def test_who_waited_too_long_is_given_up():
         assert await fresh == [6]
 
     play(scene, queue_seconds=5.0, clock=lambda: now[0])
+
+
+def test_who_waited_too_long_is_given_up_also_when_nothing_else_happens():
+    async def scene(batcher, gate, counts):
+        stuck = asyncio.create_task(batcher.submit([1]))
+        await until(lambda: batcher.busy_for() > 0)
+        async with asyncio.timeout(5):
+            with pytest.raises(Overdue):
+                await batcher.submit([2])
+            with pytest.raises(Overdue):
+                await batcher.submit([3])
+        assert counts.depth == 0
+        gate.open()
+        assert await stuck == [2]
+
+    play(scene, queue_seconds=0.05)
+
+
+def test_a_stuck_run_shows_while_another_lane_goes_on():
+    now = [0.0]
+
+    async def scene(batcher, gate, counts):
+        stuck = asyncio.create_task(batcher.submit([1]))
+        await until(lambda: len(gate.waiting) == 1)
+        now[0] = 7.0
+        other = asyncio.create_task(batcher.submit([2]))
+        await until(lambda: len(gate.waiting) == 2)
+        gate.pass_through(2)
+        assert await other == [4]
+        now[0] = 9.0
+        assert batcher.busy_for() == 9.0
+        gate.pass_through(1)
+        assert await stuck == [2]
+        assert batcher.busy_for() == 0.0
+
+    play(scene, threads=2, lanes=2, clock=lambda: now[0], gate=Turnstile())
+
+
+def test_places_are_held_for_rows_that_are_being_made():
+    async def scene(batcher, gate, counts):
+        with batcher.room(3):
+            with pytest.raises(QueueFull), batcher.room(2):
+                pass
+            with pytest.raises(QueueFull):
+                await batcher.submit([1, 2])
+            gate.open()
+            assert await batcher.submit([1]) == [2]
+        gate.open()
+        assert await batcher.submit([1, 2, 3, 4]) == [2, 4, 6, 8]
+
+    play(scene, max_queue_rows=4)
 
 
 def test_closing_answers_what_was_accepted_and_takes_nothing_more():

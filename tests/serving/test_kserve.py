@@ -99,7 +99,9 @@ def test_what_does_not_fit_is_refused_with_a_message(client: httpx.Client, reque
     assert isinstance(answer.json()["error"], str)
 
 
-@pytest.mark.parametrize(("cut", "length"), [(0, "99999999"), (0, "-1"), (0, "x"), (1, None), (7, None)])
+@pytest.mark.parametrize(
+    ("cut", "length"), [(0, "99999999"), (0, "-1"), (0, "x"), (0, "9" * 5000), (1, None), (7, None)]
+)
 def test_truncated_and_lying_binary_is_refused(client: httpx.Client, cut: int, length: str | None):
     body, headers = binary(TEXTS)
     if length is not None:

@@ -17,7 +17,8 @@ CHECKED = ("not_a_server_error", "status_code_conformance", "content_type_confor
 OPERATIONS = (
     "POST /classify", "GET /info", "GET /livez", "GET /readyz", "GET /metrics", "GET /", "GET /v2",
     "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/models/{name}", "GET /v2/models/{name}/ready",
-    "POST /v2/models/{name}/infer",
+    "POST /v2/models/{name}/infer", "GET /v2/models/{name}/versions/{version}",
+    "GET /v2/models/{name}/versions/{version}/ready", "POST /v2/models/{name}/versions/{version}/infer",
 )  # fmt: skip
 
 

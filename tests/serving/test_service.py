@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import SERVING, Service, free_port, serving, start
+from artifact_builder import build_artifact
+from conftest_serving import SERVING, START_SECONDS, Service, free_port, serving, start
 
 from ackd_deploy.runtime import Classifier
 
@@ -311,10 +312,58 @@ def test_token_and_cors_when_asked_for(tiny_artifact: Path, tmp_path: Path):
                 client.post("/classify", json={"text": "a"}, headers={"authorization": "Bearer s3crex"}).status_code
                 == 401
             )
+            metadata = client.get("/v2/models/tiny")
+            assert metadata.status_code == 401
+            described = client.get("/openapi.json").json()["paths"]["/v2/models/{name}"]["get"]
+            assert described["security"] == [{"token": []}]
+            assert "401" in described["responses"]
             other = client.get("/livez", headers={"origin": "https://b.example"})
             assert other.status_code == 200
             assert "access-control-allow-origin" not in other.headers
         assert "s3cret" not in service.stdout() + service.stderr()
+
+
+def test_a_token_may_hold_any_letters(tiny_artifact: Path, tmp_path: Path):
+    with serving(tiny_artifact, tmp_path, ACKD_TOKEN="schlüssel") as service:
+        for token, status in (("schlüssel", 200), ("schlussel", 401)):
+            headers = {b"authorization": f"Bearer {token}".encode(), b"content-type": b"application/json"}
+            answer = httpx.post(service.url + "/classify", content=b'{"text": "a"}', headers=headers, trust_env=False)
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/classify", 405, "method_not_allowed"), ("POST", "/info", 405, "method_not_allowed"),
+     ("GET", "/nowhere", 404, "not_found"), ("GET", "/v2/models/tiny/nothing", 404, "not_found")],
+)  # fmt: skip
+def test_what_no_route_takes_is_answered_like_everything_else(
+    client: httpx.Client, method: str, path: str, status: int, code: str
+):
+    answer = client.request(method, path, headers={"x-request-id": "mine-1"})
+    assert answer.status_code == status
+    content = answer.json()
+    assert answer.headers["x-request-id"] == content["request_id"] == "mine-1"
+    assert (content["code"] if path.startswith("/v2") else content["error"]["code"]) == code
+    if status == 405:
+        assert answer.headers["allow"]
+
+
+def test_without_golden_samples_it_serves_unless_it_is_to_be_strict(artifact_scratch: Path, tmp_path: Path):
+    private = build_artifact(tmp_path / "private", artifact_scratch, golden=False)
+    with serving(private, tmp_path / "a") as service:
+        assert httpx.post(service.url + "/classify", json={"text": "a"}, trust_env=False).status_code == 200
+        assert '"event": "no_self_test"' in service.stderr()
+    with serving(private, tmp_path / "b", ready=False, ACKD_STRICT="1") as service:
+        assert service.process.wait(START_SECONDS) == 6
+        assert "no golden samples" in service.stderr()
+
+
+def test_variables_are_as_good_as_options(tiny_artifact: Path, tmp_path: Path):
+    with serving(tiny_artifact, tmp_path, ready=False, ACKD_PROVIDER="cuda") as service:
+        assert service.process.wait(START_SECONDS) != 0
+        assert "'cuda'" in service.stderr()
+    with serving(tiny_artifact, tmp_path / "two", ACKD_WORKERS="2") as service:
+        service.wait(lambda: service.stderr().count('"message": "ready"') == 2)
 
 
 def test_cors_is_off_by_default(client: httpx.Client):

@@ -23,7 +23,8 @@ def test_variables_are_typed():
         }
     )  # fmt: skip
     assert settings.artifact == Path("/a")
-    assert (settings.threads, settings.log_requests, settings.queue_seconds) == (3, True, 0.5)
+    assert (settings.workers, settings.threads) == (2, 3)
+    assert (settings.log_requests, settings.queue_seconds) == (True, 0.5)
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.token is None
 
@@ -50,7 +51,8 @@ def test_kubernetes_own_variables_are_no_settings():
 @pytest.mark.parametrize(
     ("processors", "given", "lanes", "threads"),
     [
-        (1, {}, 1, 1), (2, {}, 2, 1), (4, {}, 4, 1), (16, {}, 4, 4), (6, {}, 4, 1),
+        (1, {}, 1, 1), (2, {}, 2, 1), (4, {}, 4, 1), (6, {}, 4, 1), (16, {}, 4, 1),
+        (16, {"ACKD_WORKERS": "1"}, 4, 4), (2, {"ACKD_WORKERS": "2"}, 1, 1), (2, {"ACKD_WORKERS": "8"}, 1, 1),
         (16, {"ACKD_THREADS": "2"}, 2, 1), (2, {"ACKD_LANES": "1"}, 1, 2), (2, {"ACKD_LANES": "8"}, 2, 1),
         (2, {"ACKD_THREADS": "8", "ACKD_LANES": "2"}, 2, 4),
     ],
@@ -59,11 +61,19 @@ def test_lanes_share_the_threads(processors: int, given: dict[str, str], lanes: 
     assert load_settings(given).split(processors) == (lanes, threads)
 
 
+@pytest.mark.parametrize(
+    ("processors", "given", "workers"),
+    [(1, {}, 1), (7, {}, 1), (8, {}, 2), (64, {}, 16), (8, {"ACKD_WORKERS": "3"}, 3)],
+)
+def test_workers_follow_the_quota(processors: int, given: dict[str, str], workers: int):
+    assert load_settings(given).processes(processors) == workers
+
+
 def test_a_token_never_shows():
     assert "s3cret" not in repr(load_settings({"ACKD_TOKEN": "s3cret"}))
 
 
 def test_the_documentation_lists_every_setting():
     page = (ROOT / "docs" / "serving.md").read_text()
-    for name in (*Settings.model_fields, "workers"):
+    for name in Settings.model_fields:
         assert f"`ACKD_{name.upper()}`" in page
