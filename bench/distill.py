@@ -140,7 +140,7 @@ class Bench:
         return self.ours("ackd", model, steps, LiveBank(self.teacher, self.context), batch=True)
 
 
-def share_of_peak(context: Context, model: Any, rows_per_second: float) -> float | None:
+def share_of_peak(context: Context, model: Any, rows_per_second: float, steps: int) -> float | None:
     """FLOP/s of the student's matrix products over what one large product reaches here, in the same precision."""
     side = 4096 if context.device.type == "cuda" else 1536
     a, b = (torch.randn(side, side, device=context.device, dtype=context.dtype) for _ in range(2))
@@ -158,7 +158,8 @@ def share_of_peak(context: Context, model: Any, rows_per_second: float) -> float
     reached = 2 * side**3 / min(times)
     stack = sum(p.numel() for n, p in model.named_parameters() if ".layer." in n and p.ndim == 2)
     plan = Plan(context.train.lengths, context.recipe.distill.batch_size, context.recipe.seed)
-    batches = [plan.rows(step) for step in range(min(64, -(-len(context.train) // context.recipe.distill.batch_size)))]
+    # The batches that were timed: each round begins at the first.
+    batches = [plan.rows(step) for step in range(steps)]
     tokens = statistics.mean(float(context.train.lengths[rows].max()) for rows in batches)
     # Two for multiply and add, three for the forward pass and the two products of the backward one.
     return 6 * stack * tokens * rows_per_second / reached
@@ -211,7 +212,7 @@ def main() -> None:
         reached = {}
         if options.accuracy is not None:
             reached = {name: to_accuracy(bench, name, options.accuracy, options.epochs) for name in names}
-        peak = share_of_peak(context, bench.student(), medians["ackd"]) if "ackd" in medians else None
+        peak = share_of_peak(context, bench.student(), medians["ackd"], options.steps) if "ackd" in medians else None
         result = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": platform.processor() or platform.machine(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -12,9 +13,12 @@ from typing import Any, NoReturn
 import click
 
 from ackd_deploy import __version__
-from ackd_deploy.errors import AckdError
+from ackd_deploy.errors import AckdError, EnvironmentProblem
 
 __all__ = ["cli", "main"]
+
+# Full, over the quota, beyond the limit of a file's size, or mounted read-only.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 # Name and one-line help, so that --help imports no command.
 _COMMANDS = {
@@ -57,6 +61,17 @@ class _LazyGroup(click.Group):
                 traceback.print_exc()
             _show(error)
             sys.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            where = f" ({error.filename})" if error.filename else ""
+            _show(
+                EnvironmentProblem(
+                    f"the disk cannot be written to{where}: {error.strerror}",
+                    hint="make room; the same command goes on from the last whole state",
+                )
+            )
+            sys.exit(EnvironmentProblem.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nstopped; the same command goes on from here", err=True)
             sys.exit(130)

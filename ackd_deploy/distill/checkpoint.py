@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +66,7 @@ class Checkpoints:
                     "key": self.key,
                     "facts": checkpoint.facts,
                 }
-                write_json(target / "state.json", content)
+                write_json(target / "state.json", {**content, "seal": _seal(content)})
         except (OSError, SafetensorError) as error:
             full = getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(error)
             reason = "the disk is full" if full else str(error)
@@ -97,10 +99,12 @@ class Checkpoints:
         try:
             if content["key"] != self.key:
                 raise ArtifactError(f"the checkpoint {folder} belongs to another training")
+            if content.pop("seal") != _seal(content) or folder != self._path(content["step"]):
+                raise ArtifactError(f"the checkpoint {folder} is damaged: its state.json fails its checksum")
             if not state.is_file() or sha256_file(state) != content["sha256"]:
                 raise ArtifactError(f"the checkpoint {folder} is damaged: it fails its checksum")
-            return Checkpoint(int(content["step"]), load_file(state), content["facts"])
-        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+            return Checkpoint(content["step"], load_file(state), content["facts"])
+        except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise ArtifactError(f"the checkpoint {folder} is damaged: {error}") from error
 
     def _path(self, step: int) -> Path:
@@ -108,6 +112,11 @@ class Checkpoints:
 
     def _folders(self) -> list[Path]:
         return sorted(self.folder.glob("step-*")) if self.folder.is_dir() else []
+
+
+def _seal(content: dict[str, Any]) -> str:
+    """Checksum of everything that state.json says, the checksum of the tensors included."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, torch.Tensor]:

@@ -91,8 +91,9 @@ def train(
 ) -> Outcome:
     """Train a classifier in place, from its last checkpoint where there is one.
 
-    With the same arguments, machine and number of threads the weights come out the same to the bit, however often
-    the training was stopped or killed in between: every random number hangs on the seed and the step.
+    With the same arguments, machine and number of threads the weights come out the same to the bit on a CPU, however
+    often the training was stopped or killed in between: every random number hangs on the seed and the step. On a GPU
+    the order of some sums is not fixed.
 
     Args:
         model: classifier, on any device.
@@ -125,9 +126,13 @@ def train(
     watch = Watch(device)
 
     start, seconds_before = 0, 0.0
-    checkpoint = checkpoints.load()
+    # The first process alone removes what is damaged, before the others look.
+    checkpoint = checkpoints.load() if world.is_first else None
+    world.wait()
+    if not world.is_first:
+        checkpoint = checkpoints.load()
     if checkpoint is not None:
-        _restore(checkpoint, model, objective, optimizer, window)
+        _restore(checkpoint, model, objective, optimizer, window, world)
         start, seconds_before = checkpoint.step, checkpoint.facts["seconds"]
         if checkpoint.facts["threads"] != torch.get_num_threads():
             warn(
@@ -175,7 +180,7 @@ def train(
             advance(1)
             if (step + 1) % settings.log_steps == 0 or step + 1 == steps:
                 watch.check()
-                fields = window.close(world, rate, {f"sar_{k}": v for k, v in objective.statistics().items()})
+                fields = window.close(world, rate, objective.statistics())
                 if record and world.is_first:
                     record(step=step + 1, epoch=(step + 1) * settings.epochs / steps, **fields)
                 advance(0, loss=fields["loss"])
@@ -212,7 +217,12 @@ def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer, w
 
 
 def _restore(
-    checkpoint: Checkpoint, model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: Window
+    checkpoint: Checkpoint,
+    model: Any,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    window: Window,
+    world: World,
 ) -> None:
     tensors = checkpoint.tensors
     with torch.no_grad():
@@ -222,4 +232,4 @@ def _restore(
     objective.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     load_optimizer(optimizer, tensors, "optimizer")
     objective.load_extra_tensors(tensors)
-    window.load(tensors, next(model.parameters()).device)
+    window.load(tensors, next(model.parameters()).device, first=world.is_first)

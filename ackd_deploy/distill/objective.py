@@ -87,9 +87,8 @@ class Objective(nn.Module):
         return weigh.hardest if weigh else None
 
     def statistics(self) -> dict[str, float | None]:
-        """Return SAR's figures of the last step; empty for other methods."""
-        weigh = self.features.reweighting if self.features is not None else None
-        return weigh.statistics() if weigh else {}
+        """Return the feature loss's figures of the last step."""
+        return self.features.statistics() if self.features is not None else {}
 
     def extra_tensors(self) -> dict[str, Tensor]:
         """Return what a checkpoint must hold beside the optimised parameters."""
@@ -142,6 +141,7 @@ class FeatureLoss(nn.Module):
         self._world = world
         self.projection: StudentProjection | None = None
         self.reweighting: Reweighting | None = None
+        self._everyone: Tensor | None = None
         weights = distill.cdl.layer_weights
         self._layer_weights = None if weights is None else torch.tensor(weights, device=bank.device)
         with torch.random.fork_rng(devices=[]):
@@ -176,18 +176,30 @@ class FeatureLoss(nn.Module):
         if self._terms.feature == "pkd":
             return part * pkd(student, teacher).mean()
         if self._terms.feature == "rkd":
-            # Relations of the last layer, among this process's rows.
-            return part * rkd(student[-1], teacher[-1])
+            # Relations of the last layer, among all rows of the batch, whichever process has them.
+            whole = self._world.gather_live(student[-1], len(batch.rows))
+            if self._world.size > 1:
+                teacher = self._bank.features(batch.rows, self._terms.pooling)
+            loss = rkd(whole, teacher[-1])
+            # Every process has the whole value, and its own part of the gradient.
+            return loss - loss.detach() * (1 - 1 / self._world.size)
         contrast = self._contrast(student, teacher, batch, labels)
         mine = contrast.has_negative & batch.counts
         if self.reweighting is None:
             everyone = self._world.gather(mine, len(batch.rows), dim=0)
+            self._everyone = everyone
             loss = adaptive_mean(contrast.loss, torch.ones_like(contrast.loss), mine)
         else:
             weights, everyone = self.reweighting(contrast, student, teacher, batch)
             loss = adaptive_mean(contrast.loss, weights, mine, self._layer_weights)
         # adaptive_mean divides by this process's samples with negatives; the mean is over everyone's.
         return loss * mine.sum().clamp(min=1) / everyone.sum().clamp(min=1)
+
+    def statistics(self) -> dict[str, float | None]:
+        """Return figures of the last step: SAR's, or how many samples had no negative; empty for PKD and RKD."""
+        if self.reweighting is not None:
+            return {f"sar_{name}": value for name, value in self.reweighting.statistics().items()}
+        return {} if self._everyone is None else {"without_negative": float((~self._everyone).sum().item())}
 
     def _contrast(self, student: Tensor, teacher: Tensor, batch: Batch, labels: Tensor) -> Contrast:
         rule = self._cdl.negatives

@@ -90,8 +90,9 @@ class Window:
         counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
         return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in self._sums.items()}}
 
-    def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
-        """Put back what `state` returned."""
+    def load(self, tensors: dict[str, Tensor], device: torch.device, *, first: bool = True) -> None:
+        """Put back what `state` returned in the first process, where alone its sums count."""
         self._clipped, self._steps = float(tensors["window.counts"][0]), int(tensors["window.counts"][1])
         prefix = "window.sum."
-        self._sums = {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+        share = 1.0 if first else 0.0
+        self._sums = {k.removeprefix(prefix): share * v.to(device) for k, v in tensors.items() if k.startswith(prefix)}

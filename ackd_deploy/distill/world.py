@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 __all__ = ["World", "join_world", "launched_rank"]
+
+
+# The others wait while the first one tokenises, fills the bank and evaluates, which may take hours.
+_PATIENCE = timedelta(days=1)
 
 
 def launched_rank() -> int:
@@ -72,6 +77,20 @@ class World:
             whole[rank :: self.size] = part[:count].to(kind)
         return whole.movedim(0, dim)
 
+    def gather_live(self, values: Tensor, total: int) -> Tensor:
+        """Return all processes' rows [total, …] in the order of the whole batch; gradients flow to this one's alone.
+
+        For losses over relations between rows: each process computes the whole loss, and the sum of their gradients
+        is that of one process, since each row is live in exactly one of them.
+        """
+        if self.size == 1:
+            return values
+        whole = self.gather(values, total, dim=0)
+        own = len(range(self.rank, total, self.size))
+        whole[self.rank :: self.size] = values[:own].to(whole.dtype)
+        # A process without a row of its own stays in the graph all the same.
+        return whole + 0.0 * values.sum()
+
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its sum over the processes."""
         if self.size == 1:
@@ -116,10 +135,14 @@ def join_world(device_type: str) -> Iterator[World]:
         yield World()
         return
     ours = not distributed.is_initialized()
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if device_type == "cuda":
+        # Before the first collective: each would otherwise take the first GPU for its own.
+        torch.cuda.set_device(local_rank)
     if ours:
-        distributed.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
-        yield World(distributed.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+        yield World(distributed.get_rank(), size, local_rank)
     finally:
         if ours:
             distributed.destroy_process_group()

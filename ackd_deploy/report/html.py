@@ -11,7 +11,7 @@ from ackd_deploy.report.exported import calibration_facts, slice_table, torch_ti
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import Predictions, finite, read_metrics
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, number, percent, summary_rows
-from ackd_deploy.report.view import hardest_sentences, label_names, model_predictions, page_facts, verdict
+from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, verdict
 from ackd_deploy.run import Run
 
 __all__ = ["render_report", "write_report"]
@@ -58,7 +58,8 @@ def render_report(run: Run) -> str:
         curves=training_plots(read_metrics(run.path("metrics.jsonl")), recorded),
         method=run.recipe.distill.method,
         sar=_sar(run),
-        hardest=hardest_sentences(run),
+        hardest=hard_sentences(run, "hardest"),
+        label_errors=hard_sentences(run, "label_errors"),
         variants=variants(run),
         torch_timings=torch_timings(run),
         slices=slice_table(run),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ackd_deploy import __version__
 from ackd_deploy.errors import ArtifactError, DataError
@@ -15,7 +15,7 @@ from ackd_deploy.report.saved import Predictions, finite, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
 from ackd_deploy.run import Run
 
-__all__ = ["Verdict", "hardest_sentences", "label_names", "model_predictions", "page_facts", "verdict"]
+__all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "verdict"]
 
 _MAX_TEXT = 600
 
@@ -114,13 +114,13 @@ def label_names(run: Run) -> list[str]:
     return []
 
 
-def hardest_sentences(run: Run) -> list[dict[str, Any]]:
-    """The training sentences with the highest mean SAR weight; ``suspect`` marks the likely label errors.
+def hard_sentences(run: Run, kind: Literal["hardest", "label_errors"]) -> list[dict[str, Any]]:
+    """The training sentences with the highest mean SAR weight, or the likely label errors by contrastive loss.
 
-    Suspect: the teacher, though it was trained on the label, decides for another. A reason to look, and no proof.
+    ``suspect``: the teacher, though it was trained on the label, decides for another. A reason to look, and no proof.
     """
     found = []
-    for entry in run.facts(f"student-{run.recipe.distill.method}").get("hardest") or []:
+    for entry in run.facts(f"student-{run.recipe.distill.method}").get(kind) or []:
         text = str(entry.get("text", MISSING))
         found.append(
             {
@@ -129,6 +129,7 @@ def hardest_sentences(run: Run) -> list[dict[str, Any]]:
                 "pair": entry.get("pair"),
                 "label": _label(entry.get("label")),
                 "weight": finite(entry.get("weight")),
+                "loss": finite(entry.get("contrastive_loss")),
                 "teacher_label": _label(entry.get("teacher_label")),
                 "teacher_share": finite(entry.get("teacher_share")),
                 "suspect": entry.get("likely_label_error") is True,

@@ -123,7 +123,7 @@ class Batcher(Generic[Item, Result]):
         Raises:
             QueueFull: there are not so many.
         """
-        self._check_room(rows)
+        self.check_room(rows)
         self._reserved += rows
         try:
             yield
@@ -142,7 +142,7 @@ class Batcher(Generic[Item, Result]):
             raise Closed
         if not items:
             return []
-        self._check_room(len(items))
+        self.check_room(len(items))
         loop = asyncio.get_running_loop()
         ticket: _Ticket[Result] = _Ticket(loop.create_future(), [None] * len(items), len(items))
         now = self.clock()
@@ -157,7 +157,8 @@ class Batcher(Generic[Item, Result]):
                 self._waiting = [row for row in self._waiting if row.ticket is not ticket]
                 self.observer.queued(len(self._waiting))
 
-    def _check_room(self, rows: int) -> None:
+    def check_room(self, rows: int = 1) -> None:
+        """Raise QueueFull where the queue takes no so many rows more."""
         if len(self._waiting) + self._reserved + rows > self.max_queue_rows:
             raise QueueFull(self.estimated_wait())
 

@@ -36,7 +36,12 @@ class Classify:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        self.lifecycle.ready()
+        _, batcher = self.lifecycle.ready()
+        try:
+            # Under overload most requests end here: unread and unparsed they take little from those accepted.
+            batcher.check_room()
+        except QueueFull as full:
+            raise _busy(full) from None
         asked = parse(ClassifyRequest, await self.reader.read(request))
         started = time.perf_counter()
         items = asked.items()
@@ -85,8 +90,7 @@ class Classify:
         except DataError as error:
             raise Problem(422, "not_text", error.message) from error
         except QueueFull as full:
-            message = "the service has as much work as it takes; try again"
-            raise try_later(429, "queue_full", message, full.retry_after) from None
+            raise _busy(full) from None
         except Overdue:
             message = f"no answer within {settings.queue_seconds:g} seconds: the service is overloaded"
             raise try_later(503, "overloaded", message, settings.queue_seconds) from None
@@ -109,6 +113,10 @@ class Classify:
             ranked = sorted(prediction.scores.items(), key=lambda pair: -pair[1])[: asked.top_k]
             result["top_k"] = [{"label": label, "score": score} for label, score in ranked]
         return result
+
+
+def _busy(full: QueueFull) -> Problem:
+    return try_later(429, "queue_full", "the service has as much work as it takes; try again", full.retry_after)
 
 
 def _refuse_long(tokens: Sequence[Tokens], max_length: int) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -92,6 +94,16 @@ def test_after_an_unreachable_hub_the_hint_can_be_followed(tiny_recipe, tiny_tea
 def test_data_on_a_hub_that_cannot_be_reached(tiny_recipe, tmp_path):
     result = distill(tiny_recipe, tmp_path / "runs", "data.train={hub: nyu-mll/glue, config: sst2, split: train}")
     check(result, 4, "nyu-mll/glue", "data.train=FILE")
+
+
+def test_disk_that_takes_no_more(tiny_recipe, tmp_path):
+    # 64 KB a file: enough for the run's manifest, too little for its models.
+    limited = ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", sys.executable, "-m", "ackd_deploy"]
+    command = [*limited, "distill", str(tiny_recipe), "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert answer.returncode == 4, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "make room" in answer.stderr
 
 
 def test_device_that_is_not_there(tiny_recipe, tmp_path):

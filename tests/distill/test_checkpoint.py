@@ -70,6 +70,25 @@ def test_a_damaged_one_is_said_and_the_one_before_is_used(
     assert "the one before" in said
 
 
+@pytest.mark.parametrize("change", [{"step": 5}, {"facts": {"seconds": 9.5}}, {"facts": {}}])
+def test_what_stands_beside_the_tensors_has_a_checksum_too(tmp_path: Path, change: dict[str, object]) -> None:
+    checkpoints = Checkpoints(tmp_path / "c", {"k": 1})
+    for step in (3, 4):
+        checkpoints.save(checkpoint(step))
+    path = tmp_path / "c" / "step-00000004" / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    found = checkpoints.load()
+    assert found is not None
+    assert (found.step, found.facts) == (3, {"seconds": 1.5})
+
+
+def test_a_renamed_checkpoint_is_not_believed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "c", {"k": 1})
+    checkpoints.save(checkpoint(3))
+    (tmp_path / "c" / "step-00000003").rename(tmp_path / "c" / "step-00000300")
+    assert checkpoints.load() is None
+
+
 def test_all_damaged_means_none(tmp_path: Path) -> None:
     store = Checkpoints(tmp_path / "c", {})
     store.save(checkpoint(2))
@@ -111,7 +130,7 @@ def test_no_pickle_is_written(tmp_path: Path) -> None:
     store.save(checkpoint(2))
     folder = store.folder / "step-00000002"
     assert sorted(p.name for p in folder.iterdir()) == ["state.json", "state.safetensors"]
-    assert set(json.loads((folder / "state.json").read_text())) == {"step", "sha256", "key", "facts"}
+    assert set(json.loads((folder / "state.json").read_text())) == {"step", "sha256", "key", "facts", "seal"}
 
 
 def test_an_optimiser_goes_on_to_the_bit() -> None:

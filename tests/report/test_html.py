@@ -133,14 +133,22 @@ def test_likely_label_errors_come_before_the_merely_hard(make_run: MakeRun, labe
     hardest = [
         {"row": row, "text": f"sentence {row:02d}.", "label": "a", "weight": 9.0 - row / 10, "teacher_label": "b",
          "likely_label_error": row % 3 == 2}
-        for row in range(45)
+        for row in range(15)
     ]  # fmt: skip
-    finish_model(run, "student-ackd", range(176), labels, hardest=hardest)
+    errors = [
+        {"row": row, "text": f"sentence {row:02d}.", "label": "a", "weight": 1.0, "contrastive_loss": 9.0 - row / 10,
+         "teacher_label": "b", "likely_label_error": True}
+        for row in range(50, 62)
+    ]  # fmt: skip
+    finish_model(run, "student-ackd", range(176), labels, hardest=hardest, label_errors=errors)
     text = Page(render_report(run)).text
     shown = [int(number) for number in re.findall(r"sentence (\d\d)\.", text)]
-    assert shown == [r for r in range(45) if r % 3 == 2] + [r for r in range(45) if r % 3 != 2]
+    assert shown == [*range(50, 62), *range(15)]
+    assert "2 more" in text
     assert "5 more" in text
-    assert "20 more" in text
+    # Rows 2, 5, 8, 11 and 14.
+    assert "Of these 15, the teacher contradicts the label of 5." in text
+    assert "loss 4.00" in text
 
 
 def test_refused_run_says_so_first(make_run: MakeRun) -> None:
