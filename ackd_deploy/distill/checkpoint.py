@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ackd_deploy.console import warn
+from ackd_deploy.distill.safetensors_errors import os_errors
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.files import atomic_folder, read_json, remove_leftovers, sha256_file, write_json
 
@@ -59,7 +60,9 @@ class Checkpoints:
         try:
             with atomic_folder(self._path(checkpoint.step)) as target:
                 state = target / "state.safetensors"
-                save_file({name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}, state)
+                tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
+                with os_errors():
+                    save_file(tensors, state)
                 content = {
                     "step": checkpoint.step,
                     "sha256": sha256_file(state),
@@ -68,8 +71,7 @@ class Checkpoints:
                 }
                 write_json(target / "state.json", {**content, "seal": _seal(content)})
         except (OSError, SafetensorError) as error:
-            full = getattr(error, "errno", None) == errno.ENOSPC or "os error 28" in str(error)
-            reason = "the disk is full" if full else str(error)
+            reason = "the disk is full" if getattr(error, "errno", None) == errno.ENOSPC else str(error)
             raise EnvironmentProblem(
                 f"the checkpoint of step {checkpoint.step} could not be written to {self.folder}: {reason}",
                 hint="make room; the same command goes on from the last whole checkpoint",

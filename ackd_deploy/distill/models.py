@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ackd_deploy.distill.hub import fetch_model
+from ackd_deploy.distill.safetensors_errors import os_errors
 from ackd_deploy.distill.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import atomic_folder, read_json, write_text
@@ -221,7 +222,7 @@ def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: s
         Bytes of model.safetensors.
     """
     with atomic_folder(folder) as target:
-        with quiet_transformers():
+        with quiet_transformers(), os_errors():
             model.save_pretrained(target, max_shard_size="100GB")
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():

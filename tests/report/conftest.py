@@ -121,6 +121,10 @@ def make_run(tmp_path: Path, labels: np.ndarray) -> Callable[..., Run]:
                 {"row": 9, "text": "a triumph", "label": "negative", "weight": 4.1, "times": 3,
                  "teacher_label": "positive", "likely_label_error": True, "teacher_share": 0.99},
             ],
+            label_errors=[
+                {"row": 9, "text": "a triumph", "label": "negative", "weight": 4.1, "contrastive_loss": 5.2, "times": 3,
+                 "teacher_label": "positive", "likely_label_error": True, "teacher_share": 0.99},
+            ],
         )  # fmt: skip
         finish_model(run, "student-finetune", range(170), labels)
         for stage in ("student-finetune", "student-kd", "student-ackd"):
