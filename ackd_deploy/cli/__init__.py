@@ -64,21 +64,15 @@ class _LazyGroup(click.Group):
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
+            if "--debug" in arguments:
+                traceback.print_exc()
             where = f" ({error.filename})" if error.filename else ""
-            _show(
-                EnvironmentProblem(
-                    f"the disk cannot be written to{where}: {error.strerror}",
-                    hint="make room; the same command goes on from the last whole state",
-                )
-            )
+            hint = "write elsewhere, or make it writable" if error.errno == errno.EROFS else "make room, and try again"
+            _show(EnvironmentProblem(f"the disk cannot be written to{where}: {error.strerror}", hint=hint))
             sys.exit(EnvironmentProblem.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nstopped; the same command goes on from here", err=True)
             sys.exit(130)
-        except BrokenPipeError:
-            # The reader of our output has gone, as in `ackd-deploy predict … | head`.
-            sys.stdout = None
-            sys.exit(0)
         # Click hands back the code of ctx.exit(N) as the result here.
         sys.exit(code if isinstance(code, int) else 0)
 

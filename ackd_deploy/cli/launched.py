@@ -33,7 +33,7 @@ def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
     from ackd_deploy.distill.device import resolve_device
     from ackd_deploy.distill.world import join_world
 
-    with join_world(resolve_device(device).type) as world:
+    with join_world(resolve_device(device)) as world:
         if world.is_first:
             run = open_it()
             with run.lock():

@@ -22,7 +22,7 @@ from ackd_deploy.cli.options import find_artifact, runs_option
     type=click.IntRange(1, 256),
     envvar="ACKD_WORKERS",
     show_envvar=True,
-    help="Processes, each with its own model; by default one for 4 processors of the cgroup's quota.",
+    help="Processes, each with its own model; by default one, and on the CPU one for each 4 processors of the quota.",
 )
 @click.option(
     "--threads",

@@ -91,6 +91,14 @@ class Checkpoints:
                 shutil.rmtree(folder)
         return None
 
+    def at(self, step: int) -> Checkpoint:
+        """Return the checkpoint of a step.
+
+        Raises:
+            ArtifactError: it is not there, or damaged.
+        """
+        return self._read(self._path(step))
+
     def clear(self) -> None:
         """Remove all of them."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import torch
@@ -11,15 +12,16 @@ from ackd_deploy.errors import DeviceUnavailable, UsageError
 __all__ = ["autocast", "cpu_has_bf16", "resolve_device", "resolve_precision"]
 
 
-def resolve_device(name: str, *, local_rank: int = 0) -> torch.device:
+def resolve_device(name: str) -> torch.device:
     """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` stands for.
+
+    Under a launcher the process's number on this machine (LOCAL_RANK) picks its GPU.
 
     Args:
         name: what the user asked for; ``auto`` takes a CUDA device where there is one.
-        local_rank: under a launcher, the process's number on this machine, which picks its GPU.
 
     Raises:
-        UsageError: the name is none of these.
+        UsageError: the name is none of these, or one GPU is named for several processes.
         DeviceUnavailable: the device isn't there. Nothing falls back to the CPU in silence.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
@@ -30,7 +32,9 @@ def resolve_device(name: str, *, local_rank: int = 0) -> torch.device:
         built = torch.version.cuda
         reason = "no GPU or driver was found" if built else "this build of PyTorch has no CUDA"
         raise DeviceUnavailable(f"device {name!r} was asked for, but {reason}", hint="use --device cpu")
-    index = int(name.partition(":")[2]) if ":" in name else local_rank
+    if ":" in name and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(f"{name!r} is one GPU for several processes", hint="use cuda: each process takes its own")
+    index = int(name.partition(":")[2] or os.environ.get("LOCAL_RANK", "0"))
     count = torch.cuda.device_count()
     if index >= count:
         raise DeviceUnavailable(f"device cuda:{index} was asked for, but there are {count} (from 0)")

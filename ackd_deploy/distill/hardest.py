@@ -1,4 +1,4 @@
-"""The hardest training sentences by SAR weight, and the likely label errors among them."""
+"""The hardest training sentences by SAR weight, and the likely label errors by contrastive loss."""
 
 from __future__ import annotations
 

@@ -126,11 +126,11 @@ def train(
     watch = Watch(device)
 
     start, seconds_before = 0, 0.0
-    # The first process alone removes what is damaged, before the others look.
+    # The first process chooses, and removes what is damaged; the others take up the very same.
     checkpoint = checkpoints.load() if world.is_first else None
-    world.wait()
-    if not world.is_first:
-        checkpoint = checkpoints.load()
+    chosen = world.share(checkpoint.step if checkpoint else None)
+    if chosen is not None and not world.is_first:
+        checkpoint = checkpoints.at(chosen)
     if checkpoint is not None:
         _restore(checkpoint, model, objective, optimizer, window, world)
         start, seconds_before = checkpoint.step, checkpoint.facts["seconds"]
@@ -146,9 +146,10 @@ def train(
 
     def save(step: int) -> None:
         watch.check()
+        sums = window.state(world)
         if world.is_first:
             facts = {"seconds": seconds_before + time.perf_counter() - began, "threads": torch.get_num_threads()}
-            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer, window), facts))
+            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer) | sums, facts))
         world.wait()
 
     with progress(settings.stage, steps, done=start) as advance:
@@ -206,13 +207,12 @@ def _groups(model: Any, objective: Objective, settings: Settings) -> list[dict[s
     ]
 
 
-def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer, window: Window) -> dict[str, Tensor]:
+def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
         **{f"model.{name}": p for name, p in model.named_parameters()},
         **{f"objective.{name}": value for name, value in objective.state_dict().items()},
         **optimizer_tensors(optimizer, "optimizer"),
         **objective.extra_tensors(),
-        **window.state(),
     }
 
 

@@ -171,18 +171,16 @@ class FeatureLoss(nn.Module):
         """
         pooled = pool_layers(hidden_states, batch.attention_mask, self._layers, self._terms.pooling)
         student = normalise(pooled if self.projection is None else self.projection(pooled))
+        if self._terms.feature == "rkd":
+            # Relations of the last layer, among all rows of the batch, whichever process has them.
+            whole = self._world.gather_live(student[-1], len(batch.rows))
+            loss = rkd(whole, self._bank.features(batch.rows, self._terms.pooling)[-1])
+            # Every process has the whole value, and its own part of the gradient.
+            return loss - loss.detach() * (1 - 1 / self._world.size)
         teacher = self._bank.features(batch.mine, self._terms.pooling)
         part = len(batch.mine) / len(batch.rows) if batch.counts else 0.0
         if self._terms.feature == "pkd":
             return part * pkd(student, teacher).mean()
-        if self._terms.feature == "rkd":
-            # Relations of the last layer, among all rows of the batch, whichever process has them.
-            whole = self._world.gather_live(student[-1], len(batch.rows))
-            if self._world.size > 1:
-                teacher = self._bank.features(batch.rows, self._terms.pooling)
-            loss = rkd(whole, teacher[-1])
-            # Every process has the whole value, and its own part of the gradient.
-            return loss - loss.detach() * (1 - 1 / self._world.size)
         contrast = self._contrast(student, teacher, batch, labels)
         mine = contrast.has_negative & batch.counts
         if self.reweighting is None:

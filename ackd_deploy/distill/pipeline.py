@@ -62,8 +62,7 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
     resolved = resolve_device(device)
     if resolved.type == "cpu":
         keep_freed_memory()
-    with join_world(resolved.type) as world:
-        resolved = resolve_device(device, local_rank=world.local_rank)
+    with join_world(resolved) as world:
         yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), world)
 
 

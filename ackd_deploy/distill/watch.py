@@ -16,6 +16,10 @@ from ackd_deploy.errors import TrainingDiverged
 __all__ = ["Watch", "Window"]
 
 
+# Of the summed gradient, and so the same in all processes; the terms are parts of a mean over all of them.
+_ALIKE = ("grad_norm", "clip_rate")
+
+
 class Watch:
     """Looks for losses that are no numbers: at once on the CPU; on a GPU, where looking waits, before each log."""
 
@@ -72,9 +76,7 @@ class Window:
 
     def close(self, world: World, rate: float, extra: dict[str, float | None]) -> dict[str, Any]:
         """Return the fields of a log line, and begin anew."""
-        # The norm is already of the summed gradient; terms are parts of a mean over all processes.
-        alike = ("grad_norm", "clip_rate")
-        means = {k: float(v if k in alike else world.sum(v)) / self._steps for k, v in self._sums.items()}
+        means = {k: float(v if k in _ALIKE else world.sum(v)) / self._steps for k, v in self._sums.items()}
         self.last = {**means, **extra}
         now = time.perf_counter()
         fields = {**self.last, "learning_rate": rate, "samples_per_second": self._rows / (now - self._since)}
@@ -85,10 +87,11 @@ class Window:
         """Return the share of all steps whose gradient was clipped."""
         return float(self._clipped) / steps
 
-    def state(self) -> dict[str, Tensor]:
-        """Return named tensors for a checkpoint."""
+    def state(self, world: World) -> dict[str, Tensor]:
+        """Return named tensors for a checkpoint: sums over all processes, each of which has to call this."""
         counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
-        return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in self._sums.items()}}
+        whole = {k: v if k in _ALIKE else world.sum(v) for k, v in self._sums.items()}
+        return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in whole.items()}}
 
     def load(self, tensors: dict[str, Tensor], device: torch.device, *, first: bool = True) -> None:
         """Put back what `state` returned in the first process, where alone its sums count."""

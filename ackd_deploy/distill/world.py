@@ -37,7 +37,6 @@ class World:
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
 
     @property
     def is_first(self) -> bool:
@@ -124,25 +123,24 @@ class World:
 
 
 @contextmanager
-def join_world(device_type: str) -> Iterator[World]:
+def join_world(device: torch.device) -> Iterator[World]:
     """Join the launcher's group of processes, where there is one.
 
     Args:
-        device_type: ``cuda`` takes NCCL, ``cpu`` Gloo.
+        device: this process's own; a GPU takes NCCL, the CPU Gloo.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
         return
     ours = not distributed.is_initialized()
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    if device_type == "cuda":
+    if device.type == "cuda":
         # Before the first collective: each would otherwise take the first GPU for its own.
-        torch.cuda.set_device(local_rank)
+        torch.cuda.set_device(device)
     if ours:
-        distributed.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=_PATIENCE)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
-        yield World(distributed.get_rank(), size, local_rank)
+        yield World(distributed.get_rank(), size)
     finally:
         if ours:
             distributed.destroy_process_group()

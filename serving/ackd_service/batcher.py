@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -99,7 +100,7 @@ class Batcher(Generic[Item, Result]):
     _waiting: list[_Row[Item, Result]] = field(default_factory=list)
     _reserved: int = 0
     _in_flight_rows: int = 0
-    # When each run that is under way was handed over; by a number, since two may begin at the same time.
+    # When each run under way began, by a number; infinity while it is still behind another one in the executor.
     _runs: dict[int, float] = field(default_factory=dict)
     _run_numbers: Iterator[int] = field(default_factory=itertools.count)
     _overdue: asyncio.TimerHandle | None = None
@@ -114,7 +115,7 @@ class Batcher(Generic[Item, Result]):
 
     def busy_for(self) -> float:
         """Return for how many seconds the oldest of the runs under way has been running; 0 when none is."""
-        return self.clock() - min(self._runs.values()) if self._runs else 0.0
+        return max(0.0, self.clock() - min(self._runs.values(), default=math.inf))
 
     @contextmanager
     def room(self, rows: int) -> Iterator[None]:
@@ -130,32 +131,31 @@ class Batcher(Generic[Item, Result]):
         finally:
             self._reserved -= rows
 
-    async def submit(self, items: Sequence[Item]) -> list[Result]:
-        """Queue items and wait for all their results, in order.
+    def submit(self, items: Sequence[Item]) -> asyncio.Future[list[Result]]:
+        """Queue items; the future gets all their results, in order.
 
-        Cancelling the call frees the places of the rows that have not started.
+        Cancelling it frees the places of the rows that have not started.
 
         Raises:
-            QueueFull, Overdue, Closed: as they say. Whatever ``run`` raises comes out here too.
+            QueueFull, Closed: at once, as they say. The future gets Overdue, or whatever ``run`` raises.
         """
         if self._closed:
             raise Closed
-        if not items:
-            return []
         self.check_room(len(items))
-        loop = asyncio.get_running_loop()
-        ticket: _Ticket[Result] = _Ticket(loop.create_future(), [None] * len(items), len(items))
+        ticket: _Ticket[Result] = _Ticket(asyncio.get_running_loop().create_future(), [None] * len(items), len(items))
+        if not items:
+            ticket.future.set_result([])
         now = self.clock()
         self._waiting.extend(_Row(item, self.length(item), ticket, i, now) for i, item in enumerate(items))
+        ticket.future.add_done_callback(lambda future: self._forget(ticket) if future.cancelled() else None)
         self._pump()
         self._watch_oldest()
-        try:
-            return await ticket.future
-        finally:
-            if ticket.missing:
-                # Cancelled or failed part-way: what has not started would be work for nobody.
-                self._waiting = [row for row in self._waiting if row.ticket is not ticket]
-                self.observer.queued(len(self._waiting))
+        return ticket.future
+
+    def _forget(self, ticket: _Ticket[Result]) -> None:
+        """What has not started would be work for nobody."""
+        self._waiting = [row for row in self._waiting if row.ticket is not ticket]
+        self.observer.queued(len(self._waiting))
 
     def check_room(self, rows: int = 1) -> None:
         """Raise QueueFull where the queue takes no so many rows more."""
@@ -175,6 +175,8 @@ class Batcher(Generic[Item, Result]):
                 await asyncio.wait_for(self._idle.wait(), seconds)
             except TimeoutError:
                 self._fail({row.ticket for row in self._waiting}, Closed())
+        if self._overdue is not None:
+            self._overdue.cancel()
 
     def _pump(self) -> None:
         self._drop_overdue()
@@ -217,14 +219,14 @@ class Batcher(Generic[Item, Result]):
         for row in batch:
             self.observer.waited(now - row.since)
         number = next(self._run_numbers)
-        self._runs[number] = now
+        self._runs[number] = math.inf
         self._in_flight_rows += len(batch)
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self.executor, self._timed, [row.item for row in batch])
+        running = loop.run_in_executor(self.executor, self._timed, number, [row.item for row in batch])
         running.add_done_callback(lambda future: self._finish(number, batch, future))
 
-    def _timed(self, items: list[Item]) -> tuple[Sequence[Result | Exception], float]:
-        start = self.clock()
+    def _timed(self, number: int, items: list[Item]) -> tuple[Sequence[Result | Exception], float]:
+        self._runs[number] = start = self.clock()
         results: Sequence[Result | Exception]
         try:
             results = self.run(items)

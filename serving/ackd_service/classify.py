@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -36,12 +36,7 @@ class Classify:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        _, batcher = self.lifecycle.ready()
-        try:
-            # Under overload most requests end here: unread and unparsed they take little from those accepted.
-            batcher.check_room()
-        except QueueFull as full:
-            raise _busy(full) from None
+        self.admit()
         asked = parse(ClassifyRequest, await self.reader.read(request))
         started = time.perf_counter()
         items = asked.items()
@@ -55,6 +50,20 @@ class Classify:
             "milliseconds": round((time.perf_counter() - started) * 1000, 3),
         }
         return json_response(body)
+
+    def admit(self) -> None:
+        """Refuse at once where there is no model or no room.
+
+        Under overload most requests end here: unread and unparsed they take little from those accepted.
+
+        Raises:
+            Problem: 503 or 429.
+        """
+        _, batcher = self.lifecycle.ready()
+        try:
+            batcher.check_room()
+        except QueueFull as full:
+            raise _busy(full) from None
 
     def model_id(self) -> str:
         """Return the model's name and variant, as answers give it."""
@@ -86,6 +95,7 @@ class Classify:
                     tokens = await asyncio.to_thread(classifier.tokenize, items)
             if refuse_long:
                 _refuse_long(tokens, classifier.manifest.max_length)
+            # In the same turn of the event loop, so that nobody takes the places in between.
             predictions = await _unless_gone(request, batcher.submit(tokens))
         except DataError as error:
             raise Problem(422, "not_text", error.message) from error
@@ -126,17 +136,17 @@ def _refuse_long(tokens: Sequence[Tokens], max_length: int) -> None:
             raise Problem(422, "too_many_tokens", message)
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, list[Prediction]]) -> list[Prediction]:
+async def _unless_gone(request: Request, work: asyncio.Future[list[Prediction]]) -> list[Prediction]:
     """Wait for the work or for the client to hang up, whichever comes first; then cancel the other."""
-    task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
         raise ClientDisconnect
     finally:
-        task.cancel()
+        if not work.cancel() and not work.cancelled():
+            work.exception()  # looked at, or asyncio logs that nobody did
         gone.cancel()
 
 

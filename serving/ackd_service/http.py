@@ -83,10 +83,10 @@ class Guard:
 
         async def problem(request: Request) -> Response:
             if status == 405:
-                headers = getattr(error, "headers", None) or {}
-                message = f"this path takes {headers.get('allow', 'another method')}"
-                raise Problem(405, "method_not_allowed", message, headers=dict(headers))
-            raise Problem(404, "not_found", "there is nothing here; GET /openapi.json says what there is")
+                headers = dict(getattr(error, "headers", None) or {})
+                message = f"this path takes {headers.get('Allow', 'another method')}"
+                raise Problem(405, "method_not_allowed", message, headers=headers)
+            raise Problem(status, "not_found", "there is nothing here; GET /openapi.json says what there is")
 
         return await self("other", problem, plain=path == "/v2" or path.startswith("/v2/"))(request)
 
@@ -94,7 +94,7 @@ class Guard:
         if self._token is None:
             return
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        given = value.strip().encode("latin-1")  # as Starlette has decoded it: the bytes that the client sent
+        given = value.strip(" \t").encode("latin-1")  # as Starlette has decoded it: the bytes that the client sent
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
             message = "this service asks for a token: send the header authorization: Bearer TOKEN"
             raise Problem(401, "unauthorised", message, headers={"WWW-Authenticate": "Bearer"})

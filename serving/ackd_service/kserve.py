@@ -72,6 +72,7 @@ class KServe:
     async def infer(self, request: Request) -> Response:
         """Classify."""
         name = self._name(request)
+        self.classify.admit()
         json_length = request.headers.get(_JSON_LENGTH)
         body = await self.reader.read(request, check_type=json_length is None)
         asked, texts = decode_request(body, json_length)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from ackd_deploy.errors import UsageError
+from ackd_deploy.runtime.session import is_cpu
 
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
@@ -41,7 +42,9 @@ class Settings(BaseModel):
         "without golden samples.",
     )
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="Processes, each with its own model and queue; by default one for 4 processors of the quota."
+        None,
+        description="Processes, each with its own model and queue; by default one, and on the CPU one for each 4 "
+        "processors of the quota.",
     )
     threads: Count | None = Field(
         None, description="Threads for inference in each worker; by default the cgroup's quota over the workers."
@@ -76,8 +79,10 @@ class Settings(BaseModel):
         return self
 
     def processes(self, processors: int) -> int:
-        """Return the number of workers."""
-        return self.workers or max(1, processors // _WORKER_PROCESSORS)
+        """Return the number of workers: by default one, and on the CPU as many as the processors can keep busy."""
+        if self.workers is not None or not is_cpu(self.provider):
+            return self.workers or 1
+        return max(1, processors // max(_WORKER_PROCESSORS, self.threads or 0))
 
     def split(self, processors: int) -> tuple[int, int]:
         """Return the lanes of a worker, and the threads of each lane.

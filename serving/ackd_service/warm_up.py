@@ -19,8 +19,8 @@ _PAIRS = (3, 50)
 def warm_up(classifier: Classifier, rows: int, max_tokens: int) -> float:
     """Run the shapes at both ends once, then say what a run costs before it has computed any token.
 
-    Of a run of S tokens that takes a + b S seconds this is a / b, in tokens: 4 for a 3-layer model of 384
-    in int8 on one thread, more where the processor is wider, nearly everything on a GPU. It says when two
+    Of a run of S tokens that takes a + b S seconds this is a / b, in tokens: 6 to 12 for a 3-layer model of
+    384 in int8 on one thread, more where the processor is wider, nearly everything on a GPU. It says when two
     texts of unlike length are better run apart (batching.choose_batch).
 
     Args:

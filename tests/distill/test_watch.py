@@ -25,14 +25,14 @@ def test_means_over_the_window() -> None:
 
 def test_a_window_goes_on_after_a_checkpoint() -> None:
     window = Window()
-    window.load(filled().state(), torch.device("cpu"))
+    window.load(filled().state(World()), torch.device("cpu"))
     window.add({"loss": torch.tensor(9.0)}, torch.tensor(0.5), 1.0, 32)
     assert window.close(World(), 1e-4, {})["loss"] == pytest.approx((2 + 4 + 9) / 3)
     assert window.clip_rate(3) == pytest.approx(1 / 3)
 
 
 def test_the_sums_of_a_checkpoint_count_in_one_process_alone() -> None:
-    # Together two processes must come to what one had summed up: the other begins at nothing, with the same names.
+    # The checkpoint has the sums of all processes, so that all but one begin at nothing, with the same names.
     second = Window()
-    second.load(filled().state(), torch.device("cpu"), first=False)
+    second.load(filled().state(World()), torch.device("cpu"), first=False)
     assert second.close(World(1, 1), 1e-4, {})["loss"] == 0.0

@@ -324,8 +324,8 @@ def test_token_and_cors_when_asked_for(tiny_artifact: Path, tmp_path: Path):
 
 
 def test_a_token_may_hold_any_letters(tiny_artifact: Path, tmp_path: Path):
-    with serving(tiny_artifact, tmp_path, ACKD_TOKEN="schlüssel") as service:
-        for token, status in (("schlüssel", 200), ("schlussel", 401)):
+    with serving(tiny_artifact, tmp_path, ACKD_TOKEN="schlüssel-voilà") as service:
+        for token, status in (("schlüssel-voilà", 200), ("schlussel-voila", 401)):
             headers = {b"authorization": f"Bearer {token}".encode(), b"content-type": b"application/json"}
             answer = httpx.post(service.url + "/classify", content=b'{"text": "a"}', headers=headers, trust_env=False)
             assert answer.status_code == status
@@ -345,7 +345,7 @@ def test_what_no_route_takes_is_answered_like_everything_else(
     assert answer.headers["x-request-id"] == content["request_id"] == "mine-1"
     assert (content["code"] if path.startswith("/v2") else content["error"]["code"]) == code
     if status == 405:
-        assert answer.headers["allow"]
+        assert answer.headers["allow"] in content["error"]["message"]
 
 
 def test_without_golden_samples_it_serves_unless_it_is_to_be_strict(artifact_scratch: Path, tmp_path: Path):

@@ -63,7 +63,18 @@ def test_lanes_share_the_threads(processors: int, given: dict[str, str], lanes: 
 
 @pytest.mark.parametrize(
     ("processors", "given", "workers"),
-    [(1, {}, 1), (7, {}, 1), (8, {}, 2), (64, {}, 16), (8, {"ACKD_WORKERS": "3"}, 3)],
+    [
+        (1, {}, 1),
+        (7, {}, 1),
+        (8, {}, 2),
+        (64, {}, 16),
+        (8, {"ACKD_WORKERS": "3"}, 3),
+        (16, {"ACKD_THREADS": "16"}, 1),
+        (16, {"ACKD_THREADS": "8"}, 2),
+        (16, {"ACKD_THREADS": "2"}, 4),
+        (16, {"ACKD_PROVIDER": "cuda"}, 1),
+        (16, {"ACKD_PROVIDER": "cuda", "ACKD_WORKERS": "2"}, 2),
+    ],
 )
 def test_workers_follow_the_quota(processors: int, given: dict[str, str], workers: int):
     assert load_settings(given).processes(processors) == workers
