@@ -56,20 +56,14 @@ class _LazyGroup(click.Group):
         except click.ClickException as error:
             error.show()
             sys.exit(2)
-        except AckdError as error:
-            if "--debug" in arguments:
-                traceback.print_exc()
-            _show(error)
-            sys.exit(error.exit_code)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
+        except (AckdError, OSError) as error:
+            problem = _disk_problem(error) if isinstance(error, OSError) else error
+            if problem is None:
                 raise
             if "--debug" in arguments:
                 traceback.print_exc()
-            where = f" ({error.filename})" if error.filename else ""
-            hint = "write elsewhere, or make it writable" if error.errno == errno.EROFS else "make room, and try again"
-            _show(EnvironmentProblem(f"the disk cannot be written to{where}: {error.strerror}", hint=hint))
-            sys.exit(EnvironmentProblem.exit_code)
+            _show(problem)
+            sys.exit(problem.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nstopped; the same command goes on from here", err=True)
             sys.exit(130)
@@ -79,6 +73,14 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _disk_problem(error: OSError) -> EnvironmentProblem | None:
+    if error.errno not in _NO_ROOM:
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    hint = "write elsewhere, or make it writable" if error.errno == errno.EROFS else "make room, and try again"
+    return EnvironmentProblem(f"the disk cannot be written to{where}: {error.strerror}", hint=hint)
 
 
 def _show(error: AckdError) -> None:

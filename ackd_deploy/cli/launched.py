@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ackd_deploy.launcher import process_count, process_rank
 from ackd_deploy.run import Run
 
 __all__ = ["is_first", "opened_run"]
@@ -13,7 +13,7 @@ __all__ = ["is_first", "opened_run"]
 
 def is_first() -> bool:
     """Whether this is the process that speaks and writes: the only one, or the launcher's first."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return process_rank() == 0
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
         open_it: creates or resumes the run.
         device: what --device says.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if process_count() == 1:
         run = open_it()
         with run.lock():
             yield run

@@ -19,6 +19,7 @@ __all__ = [
     "provider_option",
     "run_option",
     "runs_option",
+    "served_provider_option",
     "set_option",
     "threads_option",
     "training_options",
@@ -42,9 +43,14 @@ _fresh_option: Decorator = click.option(
 _device_option: Decorator = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to train."
 )
-provider_option: Decorator = click.option(
-    "--provider", default="cpu", show_default=True, metavar="cpu|cuda|NAME", help="ONNX Runtime execution provider."
-)
+_PROVIDER: dict[str, Any] = {
+    "default": "cpu",
+    "show_default": True,
+    "metavar": "cpu|cuda|NAME",
+    "help": "ONNX Runtime execution provider.",
+}
+provider_option: Decorator = click.option("--provider", **_PROVIDER)
+served_provider_option: Decorator = click.option("--provider", envvar="ACKD_PROVIDER", show_envvar=True, **_PROVIDER)
 threads_option: Decorator = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads for inference; by default what the cgroup's quota gives."
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ackd_deploy import console
-from ackd_deploy.cli.options import find_artifact, runs_option
+from ackd_deploy.cli.options import find_artifact, runs_option, served_provider_option
 
 
 @click.command()
@@ -31,15 +31,7 @@ from ackd_deploy.cli.options import find_artifact, runs_option
     show_envvar=True,
     help="Threads for inference in each worker; by default the cgroup's quota over the workers.",
 )
-@click.option(
-    "--provider",
-    default="cpu",
-    metavar="cpu|cuda|NAME",
-    envvar="ACKD_PROVIDER",
-    show_default=True,
-    show_envvar=True,
-    help="ONNX Runtime execution provider.",
-)
+@served_provider_option
 def command(
     artifact: Path | None, runs: Path, host: str, port: int, workers: int | None, threads: int | None, provider: str
 ) -> None:
@@ -56,8 +48,9 @@ def command(
     manifest = open_artifact(folder)
     variables = artifact_variables(folder, provider, threads, workers)
     settings = service_settings({**os.environ, **variables})
-    workers = settings.processes(effective_cpus())
-    lanes, each = settings.split(effective_cpus())
+    processors = effective_cpus()
+    workers = settings.processes(processors)
+    lanes, each = settings.split(processors)
     sample = manifest.golden[0] if manifest.golden else None
     text = "a warm, funny and moving film"
     example = (sample.text, sample.pair) if sample is not None and sample.pair is not None else text

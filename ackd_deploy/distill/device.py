@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import torch
 
 from ackd_deploy.errors import DeviceUnavailable, UsageError
+from ackd_deploy.launcher import local_rank, process_count
 
 __all__ = ["autocast", "cpu_has_bf16", "resolve_device", "resolve_precision"]
 
@@ -15,7 +15,7 @@ __all__ = ["autocast", "cpu_has_bf16", "resolve_device", "resolve_precision"]
 def resolve_device(name: str) -> torch.device:
     """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` stands for.
 
-    Under a launcher the process's number on this machine (LOCAL_RANK) picks its GPU.
+    Under a launcher the process's number on this machine picks its GPU.
 
     Args:
         name: what the user asked for; ``auto`` takes a CUDA device where there is one.
@@ -32,9 +32,9 @@ def resolve_device(name: str) -> torch.device:
         built = torch.version.cuda
         reason = "no GPU or driver was found" if built else "this build of PyTorch has no CUDA"
         raise DeviceUnavailable(f"device {name!r} was asked for, but {reason}", hint="use --device cpu")
-    if ":" in name and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if ":" in name and process_count() > 1:
         raise UsageError(f"{name!r} is one GPU for several processes", hint="use cuda: each process takes its own")
-    index = int(name.partition(":")[2] or os.environ.get("LOCAL_RANK", "0"))
+    index = int(name.partition(":")[2]) if ":" in name else local_rank()
     count = torch.cuda.device_count()
     if index >= count:
         raise DeviceUnavailable(f"device cuda:{index} was asked for, but there are {count} (from 0)")

@@ -141,7 +141,7 @@ class FeatureLoss(nn.Module):
         self._world = world
         self.projection: StudentProjection | None = None
         self.reweighting: Reweighting | None = None
-        self._everyone: Tensor | None = None
+        self._has_negative: Tensor | None = None
         weights = distill.cdl.layer_weights
         self._layer_weights = None if weights is None else torch.tensor(weights, device=bank.device)
         with torch.random.fork_rng(devices=[]):
@@ -185,7 +185,7 @@ class FeatureLoss(nn.Module):
         mine = contrast.has_negative & batch.counts
         if self.reweighting is None:
             everyone = self._world.gather(mine, len(batch.rows), dim=0)
-            self._everyone = everyone
+            self._has_negative = everyone
             loss = adaptive_mean(contrast.loss, torch.ones_like(contrast.loss), mine)
         else:
             weights, everyone = self.reweighting(contrast, student, teacher, batch)
@@ -197,7 +197,9 @@ class FeatureLoss(nn.Module):
         """Return figures of the last step: SAR's, or how many samples had no negative; empty for PKD and RKD."""
         if self.reweighting is not None:
             return {f"sar_{name}": value for name, value in self.reweighting.statistics().items()}
-        return {} if self._everyone is None else {"without_negative": float((~self._everyone).sum().item())}
+        if self._has_negative is None:
+            return {}
+        return {"without_negative": float((~self._has_negative).sum().item())}
 
     def _contrast(self, student: Tensor, teacher: Tensor, batch: Batch, labels: Tensor) -> Contrast:
         rule = self._cdl.negatives

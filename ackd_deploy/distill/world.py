@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,16 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-__all__ = ["World", "join_world", "launched_rank"]
+from ackd_deploy.launcher import process_count
 
+__all__ = ["World", "join_world"]
 
 # The others wait while the first one tokenises, fills the bank and evaluates, which may take hours.
 _PATIENCE = timedelta(days=1)
-
-
-def launched_rank() -> int:
-    """Return this process's rank as the launcher gave it; 0 without a launcher."""
-    return int(os.environ.get("RANK", "0"))
 
 
 @dataclass(frozen=True)
@@ -85,8 +80,8 @@ class World:
         if self.size == 1:
             return values
         whole = self.gather(values, total, dim=0)
-        own = len(range(self.rank, total, self.size))
-        whole[self.rank :: self.size] = values[:own].to(whole.dtype)
+        own = whole[self.rank :: self.size]
+        own.copy_(values[: len(own)])
         # A process without a row of its own stays in the graph all the same.
         return whole + 0.0 * values.sum()
 
@@ -129,7 +124,7 @@ def join_world(device: torch.device) -> Iterator[World]:
     Args:
         device: this process's own; a GPU takes NCCL, the CPU Gloo.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = process_count()
     if size == 1:
         yield World()
         return

@@ -149,7 +149,6 @@ class Batcher(Generic[Item, Result]):
         self._waiting.extend(_Row(item, self.length(item), ticket, i, now) for i, item in enumerate(items))
         ticket.future.add_done_callback(lambda future: self._forget(ticket) if future.cancelled() else None)
         self._pump()
-        self._watch_oldest()
         return ticket.future
 
     def _forget(self, ticket: _Ticket[Result]) -> None:
@@ -188,6 +187,7 @@ class Batcher(Generic[Item, Result]):
         ):
             self._dispatch()
         self.observer.queued(len(self._waiting))
+        self._watch_oldest()
 
     def _drop_overdue(self) -> None:
         limit = self.clock() - self.queue_seconds
@@ -202,9 +202,7 @@ class Batcher(Generic[Item, Result]):
 
     def _give_up(self) -> None:
         self._overdue = None
-        self._drop_overdue()
-        self.observer.queued(len(self._waiting))
-        self._watch_oldest()
+        self._pump()
 
     def _dispatch(self) -> None:
         lengths = [row.length for row in self._waiting[: 4 * self.max_batch_rows]]

@@ -80,8 +80,10 @@ class Settings(BaseModel):
 
     def processes(self, processors: int) -> int:
         """Return the number of workers: by default one, and on the CPU as many as the processors can keep busy."""
-        if self.workers is not None or not is_cpu(self.provider):
-            return self.workers or 1
+        if self.workers is not None:
+            return self.workers
+        if not is_cpu(self.provider):
+            return 1
         return max(1, processors // max(_WORKER_PROCESSORS, self.threads or 0))
 
     def split(self, processors: int) -> tuple[int, int]:

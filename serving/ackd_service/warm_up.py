@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ackd_deploy.runtime import Classifier, Tokens
 
-__all__ = ["warm_up"]
+__all__ = ["run_cost", "warm_up"]
 
 _SHORT = 8
 _LONG = 64
@@ -28,9 +28,10 @@ def warm_up(classifier: Classifier, rows: int, max_tokens: int) -> float:
         rows: texts in the largest batch.
         max_tokens: the most that is answered, and what is answered where longer runs cost no more.
     """
-    longest = _of_length(classifier, classifier.manifest.max_length)
+    text = "warm " * classifier.manifest.max_length
+    [longest] = classifier.tokenize([(text, text) if classifier.manifest.text_pairs else text])
     classifier.run([longest])
-    short, long = (_of_length(classifier, min(wanted, len(longest.ids))) for wanted in (_SHORT, _LONG))
+    short, long = _cut(longest, _SHORT), _cut(longest, _LONG)
     classifier.run([short] * rows)
     short_seconds, long_seconds = float("inf"), float("inf")
     fewest, most = _PAIRS
@@ -51,9 +52,7 @@ def run_cost(short: int, short_seconds: float, long: int, long_seconds: float, m
     return min(float(most), max(1.0, short_seconds / each - short))
 
 
-def _of_length(classifier: Classifier, wanted: int) -> Tokens:
-    text = "warm " * classifier.manifest.max_length
-    [tokens] = classifier.tokenize([(text, text) if classifier.manifest.text_pairs else text])
+def _cut(tokens: Tokens, wanted: int) -> Tokens:
     return replace(tokens, ids=tokens.ids[:wanted], type_ids=tokens.type_ids[:wanted])
 
 

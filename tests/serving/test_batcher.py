@@ -93,9 +93,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def test_a_lone_request_goes_at_once_and_the_rest_go_together():
     async def scene(batcher, gate, counts):
-        first = asyncio.ensure_future(batcher.submit([1]))
+        first = batcher.submit([1])
         await until(lambda: batcher.waiting == 0 and batcher.busy_for() > 0)
-        others = [asyncio.ensure_future(batcher.submit([n])) for n in (2, 3, 4)]
+        others = [batcher.submit([n]) for n in (2, 3, 4)]
         await until(lambda: batcher.waiting == 3)
         gate.open(2)
         assert await first == [2]
@@ -119,7 +119,7 @@ def test_a_long_list_is_cut_and_answered_in_order():
 
 def test_a_full_batch_is_handed_over_while_the_first_still_runs():
     async def scene(batcher, gate, counts):
-        task = asyncio.ensure_future(batcher.submit(list(range(20, 90))))
+        task = batcher.submit(list(range(20, 90)))
         # 70 rows: 32 in the model, 32 behind them in its thread, 6 left to grow.
         await until(lambda: batcher.waiting == 6)
         gate.open(3)
@@ -131,9 +131,9 @@ def test_a_full_batch_is_handed_over_while_the_first_still_runs():
 
 def test_no_room_is_said_at_once():
     async def scene(batcher, gate, counts):
-        running = asyncio.ensure_future(batcher.submit([1]))
+        running = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
-        waiting = asyncio.ensure_future(batcher.submit([2, 3, 4]))
+        waiting = batcher.submit([2, 3, 4])
         await until(lambda: batcher.waiting == 3)
         with pytest.raises(QueueFull) as caught:
             await batcher.submit([5, 6])
@@ -147,14 +147,14 @@ def test_no_room_is_said_at_once():
 
 def test_who_hangs_up_frees_his_places():
     async def scene(batcher, gate, counts):
-        running = asyncio.ensure_future(batcher.submit([1]))
+        running = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
-        gone = asyncio.ensure_future(batcher.submit([2, 3, 4]))
+        gone = batcher.submit([2, 3, 4])
         await until(lambda: batcher.waiting == 3)
         gone.cancel()
         await until(lambda: batcher.waiting == 0)
         assert counts.depth == 0
-        stays = asyncio.ensure_future(batcher.submit([5, 6, 7, 8]))
+        stays = batcher.submit([5, 6, 7, 8])
         gate.open(2)
         assert await running == [2]
         assert await stays == [10, 12, 14, 16]
@@ -165,10 +165,10 @@ def test_who_hangs_up_frees_his_places():
 
 def test_one_bad_row_fails_its_own_request_alone():
     async def scene(batcher, gate, counts):
-        first = asyncio.ensure_future(batcher.submit([1]))
+        first = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
-        bad = asyncio.ensure_future(batcher.submit([12, 13]))
-        good = asyncio.ensure_future(batcher.submit([14, 15]))
+        bad = batcher.submit([12, 13])
+        good = batcher.submit([14, 15])
         await until(lambda: batcher.waiting == 4)
         gate.open(10)
         assert await first == [2]
@@ -183,12 +183,12 @@ def test_who_waited_too_long_is_given_up():
     now = [0.0]
 
     async def scene(batcher, gate, counts):
-        first = asyncio.ensure_future(batcher.submit([1]))
+        first = batcher.submit([1])
         await asyncio.sleep(0)
-        late = asyncio.ensure_future(batcher.submit([2]))
+        late = batcher.submit([2])
         await until(lambda: batcher.waiting == 1)
         now[0] = 5.1
-        fresh = asyncio.ensure_future(batcher.submit([3]))
+        fresh = batcher.submit([3])
         with pytest.raises(Overdue):
             await late
         gate.open(2)
@@ -200,7 +200,7 @@ def test_who_waited_too_long_is_given_up():
 
 def test_who_waited_too_long_is_given_up_also_when_nothing_else_happens():
     async def scene(batcher, gate, counts):
-        stuck = asyncio.ensure_future(batcher.submit([1]))
+        stuck = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
         async with asyncio.timeout(5):
             with pytest.raises(Overdue):
@@ -218,10 +218,10 @@ def test_a_stuck_run_shows_while_another_lane_goes_on():
     now = [0.0]
 
     async def scene(batcher, gate, counts):
-        stuck = asyncio.ensure_future(batcher.submit([1]))
+        stuck = batcher.submit([1])
         await until(lambda: len(gate.waiting) == 1)
         now[0] = 7.0
-        other = asyncio.ensure_future(batcher.submit([2]))
+        other = batcher.submit([2])
         await until(lambda: len(gate.waiting) == 2)
         gate.pass_through(2)
         assert await other == [4]
@@ -238,7 +238,7 @@ def test_a_run_that_waits_for_its_lane_is_not_stuck():
     now = [0.0]
 
     async def scene(batcher, gate, counts):
-        task = asyncio.ensure_future(batcher.submit(list(range(20, 84))))
+        task = batcher.submit(list(range(20, 84)))
         await until(lambda: len(gate.waiting) == 1 and batcher.waiting == 0)
         # The second batch of 32 is in the thread's queue; the first has taken 30 seconds.
         now[0] = 30.0
@@ -276,9 +276,9 @@ def test_places_are_held_for_rows_that_are_being_made():
 
 def test_closing_answers_what_was_accepted_and_takes_nothing_more():
     async def scene(batcher, gate, counts):
-        first = asyncio.ensure_future(batcher.submit([1]))
+        first = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
-        second = asyncio.ensure_future(batcher.submit([2]))
+        second = batcher.submit([2])
         await until(lambda: batcher.waiting == 1)
         closing = asyncio.create_task(batcher.close(10))
         await asyncio.sleep(0)
@@ -293,9 +293,9 @@ def test_closing_answers_what_was_accepted_and_takes_nothing_more():
 
 def test_closing_gives_up_at_its_deadline():
     async def scene(batcher, gate, counts):
-        first = asyncio.ensure_future(batcher.submit([1]))
+        first = batcher.submit([1])
         await until(lambda: batcher.busy_for() > 0)
-        second = asyncio.ensure_future(batcher.submit([2]))
+        second = batcher.submit([2])
         await until(lambda: batcher.waiting == 1)
         await batcher.close(0.01)
         with pytest.raises(Closed):
