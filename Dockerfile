@@ -1,15 +1,15 @@
 # syntax=docker/dockerfile:1
 # The service without torch: the same packages and files that `ackd-deploy serve` uses on a developer's machine.
 #
-#   docker build --build-arg ARTIFACT=runs/quickstart/artifact -t classifier .     the artefact inside
+#   docker build --build-arg ARTIFACT=runs/quickstart/artifact -t classifier .     the artifact inside
 #   docker run --rm -p 3000:3000 --read-only --tmpfs /tmp classifier
 #
-#   docker build --target service -t ackd-service .                                the artefact mounted
+#   docker build --target service -t ackd-service .                                the artifact mounted
 #   docker run --rm -p 3000:3000 --read-only --tmpfs /tmp -v "$PWD/runs/quickstart/artifact:/srv/artifact:ro" ackd-service
 
 FROM python:3.11-slim AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-# requirements-openvino.txt for an artefact that was chosen for OpenVINO.
+# requirements-openvino.txt for an artifact that was chosen for OpenVINO.
 ARG REQUIREMENTS=requirements.txt
 COPY serving/requirements*.txt /tmp/
 # A virtual environment is one folder to copy, and leaves pip's own traces in this stage. Compiled here, since

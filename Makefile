@@ -35,7 +35,7 @@ install-test: $(VENV)/.installed-test
 assets: install  ## fetch the quickstart's model and data (pinned checksums)
 	$(BIN)/ackd-deploy recipe fetch quickstart
 
-demo: assets  ## teacher, student, export, gates, artefact and report on real text
+demo: assets  ## teacher, student, export, gates, artifact and report on real text
 	$(BIN)/ackd-deploy run recipes/quickstart.yaml
 
 lint: install-test
@@ -44,7 +44,6 @@ lint: install-test
 
 types: install-test
 	$(BIN)/mypy
-	MYPYPATH=serving $(BIN)/mypy -p ackd_service
 
 unit: install-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -56,7 +55,7 @@ test-transformers5:  ## the tests under transformers 5, in an environment of its
 	$(MAKE) unit VENV=.venv-transformers5 CONSTRAINTS=constraints/transformers5.txt PACKAGES='. onnxruntime' \
 		PYTEST_ARGS='--ignore=tests/serving --ignore=tests/e2e $(PYTEST_ARGS)'
 
-# Nightly: the long part of what tests/serving tries for seconds. ACKD_SOAK_ARTIFACT names another artefact. The rate, in
+# Nightly: the long part of what tests/serving tries for seconds. ACKD_SOAK_ARTIFACT names another artifact. The rate, in
 # texts a second, is one that two cores answer beside other work. The half hour comes last, after what fails sooner.
 soak: export ACKD_SOAK_SECONDS ?= 1800
 soak: export ACKD_SOAK_RATE ?= 100

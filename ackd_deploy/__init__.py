@@ -1,4 +1,4 @@
-"""ackd-deploy: from labelled text and a BERT classifier to a small, checked classifier over HTTP."""
+"""ackd-deploy: from labeled text and a BERT classifier to a small, checked classifier over HTTP."""
 
 import os
 

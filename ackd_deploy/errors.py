@@ -11,7 +11,7 @@
     │   ├── MissingExtra       4   an optional package isn't installed
     │   ├── HubUnreachable     4   a model or data set lives on a hub that can't be reached
     │   └── RunLocked          4   another process works in the run folder
-    ├── DataError              5   labelled text, or a model given as input, cannot be used
+    ├── DataError              5   labeled text, or a model given as input, cannot be used
     │   └── TrainingDiverged   5   a loss became NaN or infinite
     └── ArtifactError          6   a file that was written is damaged, missing or hostile
 
@@ -73,7 +73,7 @@ class RunMismatch(UsageError):
 
 
 class GateFailed(AckdError):
-    """A measured figure missed its bound: the line stops and nothing takes the artefact's name."""
+    """A measured figure missed its bound: the line stops and nothing takes the artifact's name."""
 
     exit_code = 3
 
@@ -105,7 +105,7 @@ class RunLocked(EnvironmentProblem):
 
 
 class DataError(AckdError):
-    """Labelled text, or a model folder given as input, cannot be used as it is."""
+    """Labeled text, or a model folder given as input, cannot be used as it is."""
 
     exit_code = 5
 

@@ -34,21 +34,21 @@ import numpy as np
 import torch
 from distill_rivals import Rivals, quiet
 
-from ackd_deploy.distill.batch import Plan
-from ackd_deploy.distill.checkpoint import Checkpoints
 from ackd_deploy.distill.context import Context
-from ackd_deploy.distill.device import autocast
-from ackd_deploy.distill.evaluate import predict_logits, to_device
-from ackd_deploy.distill.features import normalise, pool_layers
-from ackd_deploy.distill.loop import settings_of, train
-from ackd_deploy.distill.methods import terms
-from ackd_deploy.distill.objective import FeatureLoss, Objective
+from ackd_deploy.distill.losses.features import normalize, pool_layers
+from ackd_deploy.distill.methods import loss_weights
+from ackd_deploy.distill.objective import DistillObjective, FeatureLoss
 from ackd_deploy.distill.pipeline import opened_context, prepare
-from ackd_deploy.distill.student import build_student
-from ackd_deploy.distill.world import World
-from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.models.student import build_student
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run, package_versions
+from ackd_deploy.tasks.metrics import metrics, primary
+from ackd_deploy.training.batch_schedule import BatchSchedule
+from ackd_deploy.training.checkpoint import Checkpoints
+from ackd_deploy.training.device import autocast
+from ackd_deploy.training.evaluate import predict_logits, to_device
+from ackd_deploy.training.loop import settings_of, train
+from ackd_deploy.training.process_group import ProcessGroup
 
 
 class LiveBank:
@@ -67,7 +67,7 @@ class LiveBank:
 
     def features(self, rows: np.ndarray, pooling: str) -> torch.Tensor:
         outputs, mask = self._run(rows)
-        return normalise(pool_layers(outputs.hidden_states, mask, self._context.layers, pooling))
+        return normalize(pool_layers(outputs.hidden_states, mask, self._context.layers, pooling))
 
     def _run(self, rows: np.ndarray) -> tuple[Any, torch.Tensor]:
         key = rows.tobytes()
@@ -102,7 +102,7 @@ class Bench:
         if batch:
             negatives = distill.cdl.negatives.model_copy(update={"source": "batch"})
             distill = distill.model_copy(update={"cdl": distill.cdl.model_copy(update={"negatives": negatives})})
-        wanted, problem = terms(method, distill), context.train.problem_type
+        wanted, problem = loss_weights(method, distill), context.train.problem_type
         features = None
         if wanted.feature != "none":
             features = FeatureLoss(
@@ -113,9 +113,9 @@ class Bench:
                 student_width=model.config.hidden_size,
                 layers=self.recipe.student.layers,
                 seed=self.recipe.seed,
-                world=World(),
+                process_group=ProcessGroup(),
             )
-        objective = Objective(
+        objective = DistillObjective(
             wanted, context.train.labels, problem, distill, context.device, bank=bank, features=features
         )
         per_epoch = -(-len(context.train) // distill.batch_size)
@@ -157,9 +157,9 @@ def share_of_peak(context: Context, model: Any, rows_per_second: float, steps: i
         times.append(time.perf_counter() - began)
     reached = 2 * side**3 / min(times)
     stack = sum(p.numel() for n, p in model.named_parameters() if ".layer." in n and p.ndim == 2)
-    plan = Plan(context.train.lengths, context.recipe.distill.batch_size, context.recipe.seed)
+    schedule = BatchSchedule(context.train.lengths, context.recipe.distill.batch_size, context.recipe.seed)
     # The batches that were timed: each round begins at the first.
-    batches = [plan.rows(step) for step in range(steps)]
+    batches = [schedule.rows(step) for step in range(steps)]
     tokens = statistics.mean(float(context.train.lengths[rows].max()) for rows in batches)
     # Two for multiply and add, three for the forward pass and the two products of the backward one.
     return 6 * stack * tokens * rows_per_second / reached

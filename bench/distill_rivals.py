@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from ackd_deploy.distill.context import Context
-from ackd_deploy.distill.evaluate import to_device
+from ackd_deploy.training.evaluate import to_device
 
 
 @contextlib.contextmanager
@@ -74,7 +74,7 @@ class Rivals:
                 )
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), distill.clip_norm)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), distill.max_grad_norm)
             optimizer.step()
             loss.item()
         return steps * size, time.perf_counter() - began
@@ -106,7 +106,7 @@ class Rivals:
                 )
                 return (loss, ours) if return_outputs else loss
 
-        class Rows(torch.utils.data.Dataset[int]):
+        class LabeledTexts(torch.utils.data.Dataset[int]):
             def __len__(self) -> int:
                 return len(context.train)
 
@@ -130,7 +130,7 @@ class Rivals:
                 use_cpu=context.device.type == "cpu",
                 remove_unused_columns=False,
             )
-            worker = Distiller(model=model.train(), args=arguments, train_dataset=Rows(), data_collator=collate)
+            worker = Distiller(model=model.train(), args=arguments, train_dataset=LabeledTexts(), data_collator=collate)
             with contextlib.redirect_stdout(None):
                 began = time.perf_counter()
                 worker.train()
@@ -180,7 +180,7 @@ class Rivals:
                     optimizer,
                     loader,
                     num_steps=steps,
-                    max_grad_norm=distill.clip_norm,
+                    max_grad_norm=distill.max_grad_norm,
                     callback=lambda **_: None,
                     output_hidden_states=True,
                 )

@@ -2,7 +2,7 @@
 
     python bench/memory.py SST2/train.tsv [--rows 1000000] [--steps 200] [--json FILE]
 
-Repeats real rows until there are enough, and distils them with ACKD as the command line does: read, tokenise, fill the
+Repeats real rows until there are enough, and distills them with ACKD as the command line does: read, tokenize, fill the
 teacher bank, train. The teacher is random and has MiniLM's width and three layers without much inside them, so that the
 bank is as large as MiniLM's and is filled in minutes. Prints the peak resident memory of the whole process, mapped
 pages included, beside the sizes on disk.

@@ -6,7 +6,7 @@ With --method-runs the method is read from other run folders, in the same order:
 same rows.
 
 The interval is a percentile bootstrap that draws seeds anew within each ablation, and held-out rows once for all of
-them, both methods with the same draws (as in `ackd_deploy.distill.comparison`).
+them, both methods with the same draws (as in `ackd_deploy.experiments.comparison`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ackd_deploy.distill.ablation import read_series
-from ackd_deploy.distill.comparison import paired_gaps
+from ackd_deploy.experiments.ablation import read_series
+from ackd_deploy.experiments.comparison import paired_gaps
 from ackd_deploy.run import Run
 
 _DRAWS = 4000

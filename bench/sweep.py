@@ -17,12 +17,12 @@ from typing import get_args
 
 from rich.console import Console
 
-from ackd_deploy.distill.ablation import read_series
-from ackd_deploy.distill.ablation_report import ablation_table, write_ablation
-from ackd_deploy.distill.comparison import compare_series
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
 from ackd_deploy.distill.stages import student_stage
+from ackd_deploy.experiments.ablation import read_series
+from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
+from ackd_deploy.experiments.comparison import compare_series
 from ackd_deploy.recipe import Recipe, load_recipe
 from ackd_deploy.recipe.schema import Method
 from ackd_deploy.run import Run

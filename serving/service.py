@@ -2,7 +2,7 @@
 
     ACKD_ARTIFACT=runs/quickstart/artifact bentoml serve .
 
-What can be set is in ackd_service/settings.py. This module is imported by BentoML's supervisor as well as
+What can be set is in ackd_deploy/serving/settings.py. This module is imported by BentoML's supervisor as well as
 by each worker, so it must stay light: the model is loaded when a worker starts.
 """
 
@@ -10,14 +10,15 @@ by each worker, so it must stay light: the model is loaded when a worker starts.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
-from ackd_service.settings import load_settings
-
 from ackd_deploy.runtime.cpu import effective_cpus
+from ackd_deploy.serving.settings import load_settings
 
+HERE = Path(__file__).resolve().parent
 settings = load_settings()
 workers = settings.processes(effective_cpus())
 if workers == 1:
@@ -25,20 +26,20 @@ if workers == 1:
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 import bentoml
-from ackd_service.app import create_app
-from ackd_service.bento import DirectService, PinnedImage
-from ackd_service.lifecycle import Lifecycle
-from ackd_service.location import artifact_folder
-from ackd_service.logs import set_up_logs
 
-app = create_app(settings, artifact_folder(settings))
+from ackd_deploy.serving.app import create_app
+from ackd_deploy.serving.bento import DirectService, pinned_image
+from ackd_deploy.serving.lifecycle import Lifecycle
+from ackd_deploy.serving.logs import set_up_logs
+
+app = create_app(settings, settings.artifact or HERE / "artifact")
 lifecycle: Lifecycle = app.state.lifecycle
 
 
 @bentoml.service(
     name="ackd",
     service_class=DirectService,
-    image=PinnedImage(python_version="3.11"),
+    image=pinned_image(HERE / "requirements.txt", python_version="3.11"),
     workers=workers,
     # All of these are counted, logged and timed by the application itself.
     metrics={"enabled": False},

@@ -1,4 +1,4 @@
-"""Builds real artefacts of random weights for tests: real graphs by torch.onnx, a real WordPiece tokenizer."""
+"""Builds real artifacts of random weights for tests: real graphs by torch.onnx, a real WordPiece tokenizer."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def export_graph(model: Any, path: Path, inputs: list[str]) -> None:
 
 @cache
 def _parts(architecture: str, labels: int, scratch: Path) -> tuple[Path, list[str]]:
-    """Export once for each shape of model; artefacts are copies."""
+    """Export once for each shape of model; artifacts are copies."""
     folder = scratch / f"{architecture}-{labels}"
     folder.mkdir(parents=True)
     vocabulary = write_tokenizer(folder)
@@ -111,7 +111,7 @@ def build_artifact(
     cpu_features: tuple[str, ...] = (),
     golden: bool = True,
 ) -> Path:
-    """Write an artefact with variants fp32 and int8_dynamic (row by row) and golden samples of its own."""
+    """Write an artifact with variants fp32 and int8_dynamic (row by row) and golden samples of its own."""
     from ackd_deploy.runtime import Classifier
 
     parts, inputs = _parts(architecture, len(labels), scratch)
@@ -144,7 +144,7 @@ def build_artifact(
                     name="int8_dynamic",
                     file=files["int8_dynamic"],
                     precision="int8",
-                    row_by_row=True,
+                    batch_sensitive=True,
                     cpu_features=list(cpu_features),
                 ),
             ],

@@ -28,8 +28,8 @@ SENTENCES = (
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """Folder with the quickstart's real model (minilm/) and data (movie_reviews/)."""
-    from ackd_deploy.data.assets import fetch_assets
     from ackd_deploy.errors import EnvironmentProblem
+    from ackd_deploy.quickstart.assets import fetch_assets
 
     folder = ROOT / ".cache" / "quickstart"
     try:
@@ -131,7 +131,7 @@ def artifact_scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_artifact(tmp_path_factory: pytest.TempPathFactory, artifact_scratch: Path) -> Path:
-    """A sealed artefact of a 2-layer random BERT (variants fp32 and int8_dynamic), not to be written to."""
-    from artifact_builder import build_artifact
+    """A sealed artifact of a 2-layer random BERT (variants fp32 and int8_dynamic), not to be written to."""
+    from tests.artifact_builder import build_artifact
 
     return build_artifact(tmp_path_factory.mktemp("tiny-artifact") / "artifact", artifact_scratch)

@@ -1,6 +1,6 @@
 """The folder that leaves: its manifest, writing it whole, and opening a stranger's with care.
 
-`ackd_deploy.artifact.verify` stands apart: it runs the artefact, and so imports the runtime, which imports this.
+`ackd_deploy.runtime.verify` stands apart: it runs the artifact, and so imports the runtime, which imports this.
 """
 
 from ackd_deploy.artifact.load import open_artifact

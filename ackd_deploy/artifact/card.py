@@ -1,4 +1,4 @@
-"""The model card of an artefact, from its manifest alone."""
+"""The model card of an artifact, from its manifest alone."""
 
 from __future__ import annotations
 

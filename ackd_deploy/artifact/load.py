@@ -1,4 +1,4 @@
-"""Open an artefact that may come from a stranger: look at everything, execute nothing.
+"""Open an artifact that may come from a stranger: look at everything, execute nothing.
 
 Checked in this order, so that each step relies only on what was checked before: the manifest, the names
 in the folder, the checksums, what ``config.json`` says, and the structure of each graph. ONNX Runtime and
@@ -41,10 +41,10 @@ _REFUSED_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\
 
 
 def open_artifact(folder: Path, verify: bool = True) -> Manifest:
-    """Read and check an artefact.
+    """Read and check an artifact.
 
     Args:
-        folder: the artefact.
+        folder: the artifact.
         verify: also compare each file with its SHA-256 and inspect each graph. Without it, whoever uses a
             file must have it checked first (`check_files`, `check_graph`), as `Classifier.load` does for
             the one variant that it loads.
@@ -53,7 +53,7 @@ def open_artifact(folder: Path, verify: bool = True) -> Manifest:
         ArtifactError: damaged, incomplete or hostile; the message says which file and why.
     """
     if not folder.is_dir():
-        raise ArtifactError(f"{folder} is not a folder", hint="'ackd-deploy export' writes an artefact")
+        raise ArtifactError(f"{folder} is not a folder", hint="'ackd-deploy export' writes an artifact")
     manifest = _read_manifest(folder)
     _check_names(folder)
     for name in (CONFIG, TOKENIZER, *(variant.file for variant in manifest.variants)):
@@ -78,7 +78,7 @@ def check_files(folder: Path, manifest: Manifest, only: Iterable[str] | None = N
         if sha256_file(_regular(folder, name)) != manifest.files[name]:
             raise ArtifactError(
                 f"{folder / name} is not the file that was written: its SHA-256 differs from {MANIFEST}",
-                hint="copy the artefact again, or export it again",
+                hint="copy the artifact again, or export it again",
             )
 
 
@@ -164,7 +164,7 @@ def _regular(folder: Path, name: str) -> Path:
     try:
         mode = (folder / name).lstat().st_mode
     except OSError as error:
-        hint = "'ackd-deploy export' writes an artefact; name its folder" if name == MANIFEST else None
+        hint = "'ackd-deploy export' writes an artifact; name its folder" if name == MANIFEST else None
         raise ArtifactError(f"{folder / name} is missing", hint=hint) from error
     if stat.S_ISLNK(mode) and path.is_file():
         return path
@@ -178,7 +178,7 @@ def _check_names(folder: Path) -> None:
         path = confined(folder, name)
         if Path(name).suffix.lower() in _REFUSED_SUFFIXES:
             raise ArtifactError(
-                f"{folder / name} is refused: an artefact holds safetensors, ONNX, JSON and text, "
+                f"{folder / name} is refused: an artifact holds safetensors, ONNX, JSON and text, "
                 "nothing that can run code when it is read"
             )
         if path.is_file():

@@ -21,7 +21,7 @@ MAX_BYTES = 2**31 - 1  # protobuf's own limit for one message
 _MAX_DEPTH = 32  # a graph inside a node inside a graph …
 
 # Domains whose operators a classifier is made of. A domain in the import list alone does nothing:
-# ONNX Runtime's own optimiser lists a dozen. What counts is the domain of each node.
+# ONNX Runtime's own optimizer lists a dozen. What counts is the domain of each node.
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 
 _REFUSED_OPERATORS = {
@@ -234,7 +234,7 @@ class _Walk:
     def embedding_rows(self) -> int | None:
         """Return the rows of the table that ``input_ids`` look up, or None when the graph hides it.
 
-        Casts of the ids and dequantisation of the table are looked through.
+        Casts of the ids and dequantization of the table are looked through.
         """
         origin = {output: node for node in self.nodes for output in node.outputs}
         ids = {"input_ids"}

@@ -1,6 +1,6 @@
-"""The manifest of an artefact, ``ackd.json``: typed, bounded, and consistent in itself.
+"""The manifest of an artifact, ``ackd.json``: typed, bounded, and consistent in itself.
 
-An artefact may come from a stranger, so each field has a limit, a text has no control characters
+An artifact may come from a stranger, so each field has a limit, a text has no control characters
 (terminals act on them), and what the fields say about each other is checked before a file is opened.
 """
 
@@ -36,13 +36,13 @@ class VariantInfo(_Part):
     """One way to run the student: a graph, an engine and a precision, and what that takes."""
 
     name: Name = Field(description="Such as fp32 or int8_dynamic.")
-    file: RelativePath = Field(description="Path inside the artefact.")
+    file: RelativePath = Field(description="Path inside the artifact.")
     engine: EngineName = "onnxruntime"
     precision: Name = Field(
         description="fp32, bf16, fp16, int8 … of the arithmetic; the variant to fall back to is fp32."
     )
     for_gpu: bool = Field(False, description="Judged on a CPU for its answers alone; never taken for one by itself.")
-    row_by_row: bool = Field(False, description="Run one unpadded row at a time: its results depend on the batch.")
+    batch_sensitive: bool = Field(False, description="Run one unpadded row at a time: its results depend on the batch.")
     size_bytes: Annotated[int, Field(ge=0)] = 0
     cpu_features: Annotated[list[Name], Field(max_length=32)] = Field(
         default_factory=list, description="Features (runtime/cpu.py) without which its gates say nothing."

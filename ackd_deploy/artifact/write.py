@@ -1,4 +1,4 @@
-"""Write an artefact: whole, sealed with checksums, checked as a reader would check it, or not at all."""
+"""Write an artifact: whole, sealed with checksums, checked as a reader would check it, or not at all."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CARD = "README.md"
 
 
 def write_artifact(final: Path, build: Callable[[Path], Manifest]) -> Manifest:
-    """Write an artefact that takes its name only when it is whole; an older one stays until then.
+    """Write an artifact that takes its name only when it is whole; an older one stays until then.
 
     Args:
-        final: the artefact's folder.
+        final: the artifact's folder.
         build: fills the folder that it is given (graphs, config.json, tokenizer files) and returns the
             manifest; ``files`` and ``size_bytes`` are filled in here, and the model card is written.
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_least, at_most, inform
-from ackd_deploy.check.stats import expected_calibration_error, paired_errors, softmax, wilson_interval
-from ackd_deploy.metrics import correct, metrics, predicted, primary
 from ackd_deploy.recipe.schema import Gates
+from ackd_deploy.tasks.metrics import metrics, predicted, primary, row_scores
+from ackd_deploy.tasks.stats import expected_calibration_error, paired_errors, softmax, wilson_interval
 
 __all__ = ["accuracy_gates", "slices"]
 
@@ -32,7 +32,7 @@ def accuracy_gates(
     """
     n = len(labels)
     if problem_type == "single_label_classification":
-        pair = paired_errors(correct(problem_type, student, labels) > 0.5, correct(problem_type, found, labels) > 0.5)
+        pair = paired_errors(*(row_scores(problem_type, logits, labels) > 0.5 for logits in (student, found)))
         drop, drop_interval = pair.drop, pair.drop_interval
         growth, growth_interval = pair.growth, pair.growth_interval
         lost = f"{pair.only_first_right} lost, {pair.only_second_right} won, p {pair.p_value:.2g}"
@@ -64,9 +64,9 @@ def _resampled(
     problem_type: str, student: Floats, found: Floats, labels: Labels
 ) -> tuple[float, tuple[float, float], float, tuple[float, float]]:
     """Drop and growth with a bootstrap over rows, for metrics that are no mean over right and wrong rows."""
-    before, after = (1.0 - correct(problem_type, logits, labels) for logits in (student, found))
+    before, after = (1.0 - row_scores(problem_type, logits, labels) for logits in (student, found))
     if problem_type == "regression":
-        # There `correct` is minus the squared error.
+        # There `row_scores` is minus the squared error.
         before, after = before - 1.0, after - 1.0
     name, n = primary(problem_type), len(labels)
 

@@ -8,7 +8,7 @@ from ackd_deploy.check.gates import GateResult
 
 __all__ = ["expected_fusion", "fusion_gate"]
 
-# Families whose position ids are computed from the input: the optimiser leaves their embeddings alone.
+# Families whose position ids are computed from the input: the optimizer leaves their embeddings alone.
 _PLAIN_EMBEDDINGS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 # MPNet adds a relative position bias inside attention, which is not the pattern of the fused operator.
 _PLAIN_ATTENTION = frozenset({"mpnet"})

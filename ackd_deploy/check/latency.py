@@ -32,7 +32,7 @@ _BATCHES = 2
 
 @dataclass(frozen=True)
 class System:
-    """What is timed: a variant of an artefact, or a Hugging Face folder in PyTorch."""
+    """What is timed: a variant of an artifact, or a Hugging Face folder in PyTorch."""
 
     name: str
     kind: Literal["artifact", "torch"]
@@ -209,7 +209,7 @@ def _rounds(
         if number >= _MIN_ROUNDS and time.monotonic() - start > budget_seconds:
             break
         shift = number % len(names)
-        # Whoever comes after a heavy neighbour finds cold caches: the order rotates.
+        # Whoever comes after a heavy neighbor finds cold caches: the order rotates.
         for name in names[shift:] + names[:shift]:
             answers[name].append(workers[name].time(name, texts, batch))
     return answers

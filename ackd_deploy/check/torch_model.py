@@ -25,7 +25,7 @@ class TorchClassifier:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from ackd_deploy.distill.models import quiet_transformers
+        from ackd_deploy.models.classifiers import quiet_transformers
 
         if threads is not None:
             torch.set_num_threads(threads)

@@ -22,13 +22,13 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 # Name and one-line help, so that --help imports no command.
 _COMMANDS = {
-    "run": "Distil, export, gate and report in one go.",
+    "run": "Distill, export, gate and report in one go.",
     "distill": "Train the teacher where the recipe says so, then the student.",
-    "export": "Export the newest finished run, gate each variant, write the artefact.",
-    "serve": "Serve the artefact over HTTP.",
-    "package": "Build a Bento from the artefact.",
-    "predict": "Classify text with the artefact.",
-    "verify": "Check an artefact: files, checksums, golden samples, CPU.",
+    "export": "Export the newest finished run, gate each variant, write the artifact.",
+    "serve": "Serve the artifact over HTTP.",
+    "package": "Build a Bento from the artifact.",
+    "predict": "Classify text with the artifact.",
+    "verify": "Check an artifact: files, checksums, golden samples, CPU.",
     "report": "Write a run's report and print its table.",
     "compare": "Compare runs on the same validation rows.",
     "ablate": "Train several methods over several seeds, with paired intervals.",
@@ -93,7 +93,7 @@ def _show(error: AckdError) -> None:
 @click.version_option(__version__, prog_name="ackd-deploy")
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 def cli(debug: bool) -> None:
-    """From labelled text and a BERT classifier to a small, checked classifier over HTTP."""
+    """From labeled text and a BERT classifier to a small, checked classifier over HTTP."""
 
 
 def _terminate(signum: int, frame: Any) -> None:

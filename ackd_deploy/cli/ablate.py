@@ -45,7 +45,7 @@ def command(
     plain = loaded.model_copy(update={"distill": loaded.distill.model_copy(update={"baselines": []})})
     folder = run_folder or runs / f"{loaded.name}-ablation"
 
-    from ackd_deploy.distill.ablation import ablate_run, check_methods
+    from ackd_deploy.experiments.ablation import ablate_run, check_methods
 
     chosen = check_methods([name.strip() for name in methods.split(",") if name.strip()])
     with opened_run(lambda: Run.open(folder, plain, fresh=fresh), device) as run:
@@ -53,8 +53,8 @@ def command(
     if not is_first():
         return
 
-    from ackd_deploy.distill.ablation_report import ablation_table, write_ablation
-    from ackd_deploy.distill.comparison import compare_series
+    from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
+    from ackd_deploy.experiments.comparison import compare_series
 
     problem_type = run.recipe.data.problem_type
     results = {held_out: compare_series(problem_type, series) for held_out, series in everything.items()}

@@ -29,9 +29,9 @@ def command(as_json: bool) -> None:
 
 def _facts() -> dict[str, Any]:
     from ackd_deploy.runtime.cpu import cpu_info
-    from ackd_deploy.runtime.openvino_engine import openvino_facts
-    from ackd_deploy.runtime.packages import installed_versions, onnxruntime_wheels, wheel_problem
-    from ackd_deploy.runtime.probe import probe_providers
+    from ackd_deploy.runtime.engines.openvino_engine import openvino_facts
+    from ackd_deploy.runtime.engines.packages import installed_versions, onnxruntime_wheels, wheel_problem
+    from ackd_deploy.runtime.engines.probe import probe_providers
 
     wheels = onnxruntime_wheels()
     problems = [problem for problem in [wheel_problem(wheels)] if problem]

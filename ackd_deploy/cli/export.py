@@ -1,4 +1,4 @@
-"""``ackd-deploy export``: from a finished run to a gated artefact."""
+"""``ackd-deploy export``: from a finished run to a gated artifact."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ackd_deploy.run import Run
 def command(
     onnx: bool, run_folder: Path | None, runs: Path, overrides: tuple[str, ...], provider: str, as_json: bool
 ) -> None:
-    """Export the newest finished run (or --run DIR), gate each variant, write the artefact."""
+    """Export the newest finished run (or --run DIR), gate each variant, write the artifact."""
     run = find_run(run_folder, runs, stage="student")
     stage = f"student-{run.recipe.distill.method}"
     if not run.is_done(stage):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ackd_deploy.launcher import process_count, process_rank
 from ackd_deploy.run import Run
+from ackd_deploy.training.launcher import process_count, process_rank
 
 __all__ = ["is_first", "opened_run"]
 
@@ -30,10 +30,10 @@ def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
             yield run
         return
 
-    from ackd_deploy.distill.device import resolve_device
-    from ackd_deploy.distill.world import join_world
+    from ackd_deploy.training.device import resolve_device
+    from ackd_deploy.training.process_group import join_process_group
 
-    with join_world(resolve_device(device)) as world:
+    with join_process_group(resolve_device(device)) as world:
         if world.is_first:
             run = open_it()
             with run.lock():

@@ -77,7 +77,7 @@ def find_run(run_folder: Path | None, runs: Path, *, stage: str | None = None) -
 
 
 def find_artifact(artifact: Path | None, runs: Path) -> Path:
-    """Return the named artefact folder, or that of the newest exported run."""
+    """Return the named artifact folder, or that of the newest exported run."""
     if artifact is None:
         return newest_run(runs, stage="export").path("artifact")
     # A run's folder is accepted too: people point at what they made.

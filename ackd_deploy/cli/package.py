@@ -1,4 +1,4 @@
-"""``ackd-deploy package``: a Bento of the artefact and the service."""
+"""``ackd-deploy package``: a Bento of the artifact and the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool
         store.mkdir(parents=True, exist_ok=True)
         os.environ["BENTOML_HOME"] = str(store.resolve())
     from ackd_deploy.artifact import open_artifact
-    from ackd_deploy.bento_build import build_bento
+    from ackd_deploy.deploy.bento import build_bento
 
     console.log(f"packaging {folder}")
     built = build_bento(folder)

@@ -34,7 +34,7 @@ _ROWS = 4096
 @click.option("--pair", help="Second text, for a model of pairs; with one TEXT.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the result; default: stdout.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
-@click.option("--variant", help="Variant of the artefact to run; default: the one that won.")
+@click.option("--variant", help="Variant of the artifact to run; default: the one that won.")
 @click.option("--strict", is_flag=True, help="Refuse, rather than fall back to fp32, on a CPU without the features.")
 @provider_option
 @threads_option

@@ -12,7 +12,7 @@ from ackd_deploy.cli.options import json_option, set_option
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import write_text
 from ackd_deploy.recipe import Recipe, dump_recipe, load_recipe
-from ackd_deploy.recipe.shipped import shipped_recipe, shipped_recipes
+from ackd_deploy.recipe.bundled import bundled_recipe, bundled_recipes
 
 _TEMPLATE = """\
 # {name}: say here what this recipe is for.
@@ -64,7 +64,7 @@ def command() -> None:
 @json_option
 def list_recipes(as_json: bool) -> None:
     """List the recipes that come along."""
-    entries = [{"name": p.stem, "path": str(p), "summary": _summary(p)} for p in shipped_recipes()]
+    entries = [{"name": p.stem, "path": str(p), "summary": _summary(p)} for p in bundled_recipes()]
     if as_json:
         console.emit_json(entries)
         return
@@ -86,7 +86,7 @@ def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: 
         return
     if recipe is None:
         raise click.UsageError("name a recipe, or ask for --schema")
-    loaded = load_recipe(shipped_recipe(recipe), overrides=overrides)
+    loaded = load_recipe(bundled_recipe(recipe), overrides=overrides)
     if as_json:
         console.emit_json(loaded.model_dump(mode="json"))
     else:
@@ -99,14 +99,14 @@ def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: 
 def validate(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Check RECIPES and list every mistake."""
     for name in recipes:
-        loaded = load_recipe(shipped_recipe(name), overrides=overrides)
+        loaded = load_recipe(bundled_recipe(name), overrides=overrides)
         console.print_result(f"{name}: good ({loaded.name})")
 
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--train", default="train.csv", show_default=True, help="Labelled text to train on.")
-@click.option("--validation", default="validation.csv", show_default=True, help="Labelled text held out.")
+@click.option("--train", default="train.csv", show_default=True, help="Labeled text to train on.")
+@click.option("--validation", default="validation.csv", show_default=True, help="Labeled text held out.")
 @click.option("--model", default="google-bert/bert-base-uncased", show_default=True, help="Teacher: folder or hub id.")
 def init(file: Path, train: str, validation: str, model: str) -> None:
     """Write a commented recipe to FILE, to be filled in."""
@@ -130,6 +130,6 @@ def init(file: Path, train: str, validation: str, model: str) -> None:
 )
 def fetch(name: str, folder: Path) -> None:
     """Fetch the model and the data of a shipped recipe, checksums pinned."""
-    from ackd_deploy.data.assets import fetch_assets
+    from ackd_deploy.quickstart.assets import fetch_assets
 
     fetch_assets(folder)

@@ -1,4 +1,4 @@
-"""``ackd-deploy run``: distil, export, gate and report in one go."""
+"""``ackd-deploy run``: distill, export, gate and report in one go."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def command(
     provider: str,
     as_json: bool,
 ) -> None:
-    """Distil, export, gate and report what RECIPE says. The same command again resumes."""
+    """Distill, export, gate and report what RECIPE says. The same command again resumes."""
     with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
         from ackd_deploy.distill import distill_run
 
@@ -60,7 +60,7 @@ def command(
 
 
 def _exported(run: Run, provider: str, *, table: bool) -> Path:
-    """Return the run's artefact: the one that is there and whole, or a new one."""
+    """Return the run's artifact: the one that is there and whole, or a new one."""
     from ackd_deploy.artifact import open_artifact
     from ackd_deploy.export import export_run
 
@@ -69,7 +69,7 @@ def _exported(run: Run, provider: str, *, table: bool) -> Path:
         try:
             open_artifact(artifact)
         except ArtifactError as error:
-            console.warn(f"the artefact is exported again: {error.message}")
+            console.warn(f"the artifact is exported again: {error.message}")
         else:
             console.log("export: done before")
             return artifact

@@ -1,4 +1,4 @@
-"""``ackd-deploy serve``: the artefact over HTTP."""
+"""``ackd-deploy serve``: the artifact over HTTP."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def command(
     folder = find_artifact(artifact, runs)
     # Late: BentoML and what it needs take most of a second.
     from ackd_deploy.artifact import open_artifact
+    from ackd_deploy.deploy.launch import Launch, artifact_variables, curl_line, service_settings
     from ackd_deploy.runtime import effective_cpus
-    from ackd_deploy.serve_launch import Launch, artifact_variables, curl_line, service_settings
 
     manifest = open_artifact(folder)
     variables = artifact_variables(folder, provider, threads, workers)

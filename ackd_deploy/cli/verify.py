@@ -1,4 +1,4 @@
-"""``ackd-deploy verify``: is this artefact whole, and does it answer here as it did where it was gated?"""
+"""``ackd-deploy verify``: is this artifact whole, and does it answer here as it did where it was gated?"""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
 @click.option("--strict", is_flag=True, help="A warning, such as a CPU without the gated features, is a failure.")
 @json_option
 def command(artifact: Path | None, runs: Path, provider: str, threads: int | None, strict: bool, as_json: bool) -> None:
-    """Check an artefact: files, checksums, graphs, CPU features and golden samples.
+    """Check an artifact: files, checksums, graphs, CPU features and golden samples.
 
     ARTIFACT is its folder; by default that of the newest exported run.
     """
-    from ackd_deploy.artifact.verify import verify_artifact
+    from ackd_deploy.runtime.verify import verify_artifact
 
     folder = find_artifact(artifact, runs)
     checks = verify_artifact(folder, provider=provider, threads=threads, strict=strict)
@@ -39,8 +39,8 @@ def command(artifact: Path | None, runs: Path, provider: str, threads: int | Non
 
         table = Table("check", "", "detail", title=escape(str(folder)), title_justify="left")
         for check in checks:
-            colour = _COLOURS[check.status]
-            table.add_row(escape(check.name), f"[{colour}]{check.status}[/{colour}]", escape(check.detail))
+            color = _COLOURS[check.status]
+            table.add_row(escape(check.name), f"[{color}]{check.status}[/{color}]", escape(check.detail))
         console.print_table(table)
     if failed:
         raise ArtifactError(f"{folder}: {len(failed)} of {len(checks)} checks failed: {failed[0].detail}")

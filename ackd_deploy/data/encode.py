@@ -12,12 +12,12 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from ackd_deploy.console import progress, warn
-from ackd_deploy.data.locking import exclusive
+from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.npy import NpyWriter
-from ackd_deploy.data.rows import Rows
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import atomic_folder, read_json, remove_leftovers, restore_folder, sha256_file, write_json
+from ackd_deploy.locking import exclusive
 
 __all__ = ["Encoded", "encode_rows"]
 
@@ -27,14 +27,14 @@ _MANIFEST = "manifest.json"
 
 
 class Encoded:
-    """Tokenised rows; token ids stay on disk and are mapped.
+    """Tokenized rows; token ids stay on disk and are mapped.
 
     Attributes:
         lengths: [N] int32, tokens of each row, special tokens included, after truncation.
         truncated: [N] bool, whether the row lost tokens to ``max_length``.
-        labels: as in `Rows`.
+        labels: as in `LabeledTexts`.
         label_names: [C] names.
-        problem_type: as in `Rows`.
+        problem_type: as in `LabeledTexts`.
         fingerprint: SHA-256 of data, tokenizer and ``max_length`` together, in hexadecimal.
         has_token_types: whether batches hold ``token_type_ids``.
         max_length: the bound that rows were truncated to.
@@ -95,8 +95,8 @@ class Encoded:
         return batch
 
 
-def encode_rows(rows: Rows, tokenizer_folder: Path, max_length: int, cache_folder: Path) -> Encoded:
-    """Tokenise ``rows``, or open what an earlier call wrote for the same data, tokenizer and ``max_length``.
+def encode_rows(rows: LabeledTexts, tokenizer_folder: Path, max_length: int, cache_folder: Path) -> Encoded:
+    """Tokenize ``rows``, or open what an earlier call wrote for the same data, tokenizer and ``max_length``.
 
     The result lies in ``cache_folder / KEY``, whole or absent; two processes that ask for it at once write it
     once. A copy that fails its checksums is written anew, with a warning.
@@ -119,14 +119,14 @@ def encode_rows(rows: Rows, tokenizer_folder: Path, max_length: int, cache_folde
             try:
                 return _open(final, key)
             except ArtifactError as error:
-                warn(f"the tokenised data is damaged and is made anew: {error}")
+                warn(f"the tokenized data is damaged and is made anew: {error}")
         remove_leftovers(cache_folder)
         with atomic_folder(final) as folder:
             _write(folder, rows, source, max_length, key)
         return _open(final, key)
 
 
-def _key(rows: Rows, source: TokenizerFile, max_length: int) -> str:
+def _key(rows: LabeledTexts, source: TokenizerFile, max_length: int) -> str:
     parts = [str(_FORMAT), rows.fingerprint, source.fingerprint, str(max_length)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -147,14 +147,14 @@ def _open(folder: Path, key: str) -> Encoded:
     return Encoded(folder, manifest)
 
 
-def _write(folder: Path, rows: Rows, source: TokenizerFile, max_length: int, key: str) -> None:
+def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: int, key: str) -> None:
     tokenizer = source.load(max_length)
     types = NpyWriter(folder / "types.npy", np.int8) if rows.pairs is not None and source.has_token_types else None
     lengths = np.zeros(len(rows), dtype=np.int32)
     truncated = np.zeros(len(rows), dtype=np.bool_)
     with (
         NpyWriter(folder / "ids.npy", np.int32) as ids,
-        progress("tokenise", len(rows)) as advance,
+        progress("tokenize", len(rows)) as advance,
     ):
         for start, encodings in _encodings(tokenizer, rows):
             for position, encoding in enumerate(encodings, start):
@@ -184,7 +184,7 @@ def _write(folder: Path, rows: Rows, source: TokenizerFile, max_length: int, key
     write_json(folder / _MANIFEST, manifest)
 
 
-def _encodings(tokenizer: Tokenizer, rows: Rows) -> Iterator[tuple[int, list[Any]]]:
+def _encodings(tokenizer: Tokenizer, rows: LabeledTexts) -> Iterator[tuple[int, list[Any]]]:
     for start in range(0, len(rows), _CHUNK):
         stop = start + _CHUNK
         texts: list[Any] = rows.texts[start:stop]

@@ -38,7 +38,7 @@ class Problems:
             self._hints.append(hint)
 
     def raise_if_any(self) -> None:
-        """Raise one error that summarises what was noted.
+        """Raise one error that summarizes what was noted.
 
         Raises:
             DataError: something was noted.

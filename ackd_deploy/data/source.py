@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.problems import Problems
-from ackd_deploy.data.rows import Rows
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.data.targets import classes, flags, label_sets, scores
 from ackd_deploy.errors import DataError, RecipeError
@@ -17,7 +17,7 @@ from ackd_deploy.recipe.schema import Data, HubSplit
 __all__ = ["load_rows"]
 
 
-def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | None) -> Rows:
+def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | None) -> LabeledTexts:
     """Read, check and label one split.
 
     Args:
@@ -51,7 +51,7 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
         labels, names = label_sets(table, data.label, data.label_names, label_names, problems)
     problems.raise_if_any()
     _check_variety(table, labels, names, data.problem_type)
-    return Rows(texts, pairs, labels, names, data.problem_type)
+    return LabeledTexts(texts, pairs, labels, names, data.problem_type)
 
 
 def _label_columns(data: Data) -> list[str]:
@@ -70,7 +70,7 @@ def _label_columns(data: Data) -> list[str]:
 
 def _read(source: str | HubSplit, columns: list[str]) -> Table:
     if isinstance(source, HubSplit):
-        from ackd_deploy.data.hub import read_hub
+        from ackd_deploy.data.hub_splits import read_hub
 
         return read_hub(source, columns)
     return read_table(Path(source).expanduser(), columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ackd_deploy.data.rows import Rows
+from ackd_deploy.data.labeled_texts import LabeledTexts
 
 __all__ = ["calibration_slice", "draw", "shared_rows", "subset"]
 
@@ -24,25 +24,25 @@ def draw(size: int, count: int, *, seed: int, purpose: str) -> Indices:
     return np.sort(order[:count])
 
 
-def subset(rows: Rows, count: int | None, *, seed: int) -> Rows:
+def subset(rows: LabeledTexts, count: int | None, *, seed: int) -> LabeledTexts:
     """Return ``count`` rows drawn by the seed, in their old order; the same object where none need go."""
     if count is None or count >= len(rows):
         return rows
     return rows.take(draw(len(rows), count, seed=seed, purpose="subset"))
 
 
-def calibration_slice(rows: Rows, count: int, *, seed: int) -> Indices:
+def calibration_slice(rows: LabeledTexts, count: int, *, seed: int) -> Indices:
     """Return the row numbers of a slice of the training rows, for calibration of int8 and of the temperature."""
     return draw(len(rows), count, seed=seed, purpose="calibration")
 
 
-def shared_rows(train: Rows, validation: Rows) -> Indices:
+def shared_rows(train: LabeledTexts, validation: LabeledTexts) -> Indices:
     """Return the validation row numbers whose text (and pair) stands in ``train`` too, case and blanks aside."""
-    seen = set(_normalised(train))
-    return np.array([i for i, text in enumerate(_normalised(validation)) if text in seen], dtype=np.int64)
+    seen = set(_normalized(train))
+    return np.array([i for i, text in enumerate(_normalized(validation)) if text in seen], dtype=np.int64)
 
 
-def _normalised(rows: Rows) -> list[str]:
+def _normalized(rows: LabeledTexts) -> list[str]:
     pairs = rows.pairs if rows.pairs is not None else [""] * len(rows)
     return [
         " ".join(text.casefold().split()) + "\0" + " ".join(pair.casefold().split())

@@ -60,7 +60,7 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
     if reader is None or not path.is_file():
         what = "a folder" if path.is_dir() else f"a file ending in {path.suffix!r}"
         raise DataError(
-            f"{path} is {what}; labelled text comes as {', '.join(readers)}",
+            f"{path} is {what}; labeled text comes as {', '.join(readers)}",
             hint="JSON Lines has one object a line, in a file that ends in .jsonl" if path.suffix == ".json" else None,
         )
     try:

@@ -1,4 +1,4 @@
-"""The tokenizer of a model folder, as far as tokenising a data set needs it."""
+"""The tokenizer of a model folder, as far as tokenizing a data set needs it."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from ackd_deploy.console import log, progress, warn
 from ackd_deploy.data.batches import sorted_batches
 from ackd_deploy.data.encode import Encoded
-from ackd_deploy.distill.device import autocast
-from ackd_deploy.distill.evaluate import to_device
-from ackd_deploy.distill.features import normalise, pool_layers
+from ackd_deploy.distill.losses.features import normalize, pool_layers
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.files import read_json, write_json
+from ackd_deploy.training.device import autocast
+from ackd_deploy.training.evaluate import to_device
 
 __all__ = ["TeacherBank", "bank_key", "build_bank", "open_bank"]
 
@@ -167,7 +167,7 @@ def _compute(
             values = {"logits": outputs.logits.float()}
             for how in poolings:
                 pooled = pool_layers(outputs.hidden_states, batch["attention_mask"], key["layers"], how)
-                values[f"features_{how}"] = normalise(pooled).transpose(0, 1).half()
+                values[f"features_{how}"] = normalize(pooled).transpose(0, 1).half()
             for name, value in values.items():
                 array = found.setdefault(name, np.zeros((len(rows), *value.shape[1:]), value.cpu().numpy().dtype))
                 array[part] = value.cpu().numpy()

@@ -11,18 +11,18 @@ import torch
 
 from ackd_deploy.console import log, warn
 from ackd_deploy.data.encode import Encoded, encode_rows
+from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
-from ackd_deploy.data.rows import Rows
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.split import shared_rows, subset
-from ackd_deploy.distill.layers import layer_map
-from ackd_deploy.distill.models import label_names_of, load_classifier, locate_model, provide_tokenizer
-from ackd_deploy.distill.student import check_student
-from ackd_deploy.distill.world import World
 from ackd_deploy.errors import DataError
+from ackd_deploy.models.classifiers import label_names_of, load_classifier, locate_model, provide_tokenizer
+from ackd_deploy.models.layer_map import layer_map
+from ackd_deploy.models.student import check_student
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.schema import HubSplit
 from ackd_deploy.run import Run
+from ackd_deploy.training.process_group import ProcessGroup
 
 __all__ = ["Context"]
 
@@ -35,13 +35,13 @@ class Context:
         run: its folder.
         device: where to compute.
         dtype: of the matrix products in training.
-        world: the processes that train together.
+        process_group: the processes that train together.
     """
 
     run: Run
     device: torch.device
     dtype: torch.dtype
-    world: World
+    process_group: ProcessGroup
 
     @property
     def recipe(self) -> Recipe:
@@ -91,7 +91,7 @@ class Context:
         return provide_tokenizer(self.source, self.run.path("tokenizer"))
 
     @cached_property
-    def _train(self) -> tuple[Rows, bool]:
+    def _train(self) -> tuple[LabeledTexts, bool]:
         data, known = self.recipe.data, label_names_of(self.source)
         if data.problem_type == "regression" or self.recipe.teacher.finetune is None:
             # A teacher that is used as it is says what the labels are; without names, their number is still known.
@@ -111,16 +111,16 @@ class Context:
         return self._train[1]
 
     @cached_property
-    def train_rows(self) -> Rows:
+    def train_rows(self) -> LabeledTexts:
         """The training rows."""
         return subset(self._train[0], self.recipe.data.train_rows, seed=self.recipe.seed)
 
     @cached_property
-    def validation_rows(self) -> Rows:
+    def validation_rows(self) -> LabeledTexts:
         """The held-out rows."""
         return self._held_out(self.recipe.data.validation, "validation")
 
-    def _held_out(self, source: str | HubSplit, name: str) -> Rows:
+    def _held_out(self, source: str | HubSplit, name: str) -> LabeledTexts:
         rows = load_rows(source, self.recipe.data, self.train_rows.label_names)
         shared = len(shared_rows(self.train_rows, rows))
         if shared:
@@ -152,5 +152,5 @@ class Context:
 
     def say(self, message: str) -> None:
         """Log from the first process alone."""
-        if self.world.is_first:
+        if self.process_group.is_first:
             log(message)

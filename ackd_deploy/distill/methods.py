@@ -7,13 +7,13 @@ from typing import Literal
 
 from ackd_deploy.recipe.schema import Distill
 
-__all__ = ["Terms", "poolings", "terms"]
+__all__ = ["LossWeights", "loss_weights", "poolings"]
 
 Feature = Literal["none", "pkd", "rkd", "codir", "cdl"]
 
 
 @dataclass(frozen=True)
-class Terms:
+class LossWeights:
     """The terms of one method: L = ce·CE + kd·T²·KL + weight·feature loss.
 
     Attributes:
@@ -38,7 +38,7 @@ class Terms:
         return self.kd > 0 or self.feature != "none"
 
 
-def terms(method: str, distill: Distill) -> Terms:
+def loss_weights(method: str, distill: Distill) -> LossWeights:
     """Return the terms of a method under the recipe's weights.
 
     ``finetune`` is trained with the labels alone, at weight 1. PKD and CoDIR read [CLS], as their code does.
@@ -47,17 +47,17 @@ def terms(method: str, distill: Distill) -> Terms:
     weight = distill.feature_weights.get(method, distill.feature_weight)  # type: ignore[call-overload]
     own = distill.cdl.pooling
     table = {
-        "finetune": Terms(1.0),
-        "kd": Terms(ce, kd),
-        "pkd": Terms(ce, kd, "pkd", weight, "cls"),
-        "rkd": Terms(ce, kd, "rkd", weight, own),
-        "codir": Terms(ce, kd, "codir", weight, "cls"),
-        "cdl": Terms(ce, kd, "cdl", weight, own),
-        "ackd": Terms(ce, kd, "cdl", weight, own, distill.sar.mode),
+        "finetune": LossWeights(1.0),
+        "kd": LossWeights(ce, kd),
+        "pkd": LossWeights(ce, kd, "pkd", weight, "cls"),
+        "rkd": LossWeights(ce, kd, "rkd", weight, own),
+        "codir": LossWeights(ce, kd, "codir", weight, "cls"),
+        "cdl": LossWeights(ce, kd, "cdl", weight, own),
+        "ackd": LossWeights(ce, kd, "cdl", weight, own, distill.sar.mode),
     }
     return table[method]
 
 
 def poolings(methods: list[str], distill: Distill) -> tuple[str, ...]:
     """Return the poolings that the bank must hold for these methods."""
-    return tuple(sorted({t.pooling for t in (terms(m, distill) for m in methods) if t.feature != "none"}))
+    return tuple(sorted({t.pooling for t in (loss_weights(m, distill) for m in methods) if t.feature != "none"}))

@@ -1,4 +1,4 @@
-"""The total loss of a batch: CE + KD + a feature loss."""
+"""The distillation objective: CE + KD + a feature loss."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ackd_deploy.distill.bank import TeacherBank
-from ackd_deploy.distill.batch import Batch
-from ackd_deploy.distill.codir import codir
-from ackd_deploy.distill.contrastive import Contrast, adaptive_mean, cdl, draw_rows, negative_mask
-from ackd_deploy.distill.features import StudentProjection, normalise, pool_layers
-from ackd_deploy.distill.losses import kd_loss, task_loss
-from ackd_deploy.distill.methods import Terms
-from ackd_deploy.distill.pkd import pkd
-from ackd_deploy.distill.rkd import rkd
-from ackd_deploy.distill.sar import Reweighting
-from ackd_deploy.distill.schedule import derived_seed
-from ackd_deploy.distill.weight_log import HardestSamples
-from ackd_deploy.distill.world import World
+from ackd_deploy.distill.losses.codir import codir
+from ackd_deploy.distill.losses.contrastive import Contrast, adaptive_mean, cdl, draw_rows, negative_mask
+from ackd_deploy.distill.losses.features import StudentProjection, normalize, pool_layers
+from ackd_deploy.distill.losses.outputs import kd_loss, task_loss
+from ackd_deploy.distill.losses.pkd import pkd
+from ackd_deploy.distill.losses.rkd import rkd
+from ackd_deploy.distill.methods import LossWeights
+from ackd_deploy.distill.sar.reweighting import Reweighting
+from ackd_deploy.distill.sar.weight_log import HardestSamples
 from ackd_deploy.recipe.schema import Distill
+from ackd_deploy.training.batch_schedule import Batch
+from ackd_deploy.training.objective import Objective
+from ackd_deploy.training.process_group import ProcessGroup
+from ackd_deploy.training.schedule import derived_seed
 
-__all__ = ["FeatureLoss", "Objective"]
+__all__ = ["DistillObjective", "FeatureLoss"]
 
 
-class Objective(nn.Module):
+class DistillObjective(Objective):
     """The loss of one method, with what it learns beside the student.
 
     Args:
-        terms: what the loss is made of.
+        loss_weights: what the loss is made of.
         labels: [N] or [N, C] of the training rows.
         problem_type: as in the recipe.
         distill: the recipe's section.
@@ -42,7 +43,7 @@ class Objective(nn.Module):
 
     def __init__(
         self,
-        terms: Terms,
+        loss_weights: LossWeights,
         labels: NDArray[Any],
         problem_type: str,
         distill: Distill,
@@ -52,32 +53,34 @@ class Objective(nn.Module):
         features: FeatureLoss | None = None,
     ) -> None:
         super().__init__()
-        self.terms = terms
+        self.loss_weights = loss_weights
         self.features = features
         self._problem = problem_type
         self._temperature = distill.kd_temperature
         self._bank = bank
         self._labels = torch.from_numpy(np.array(labels)).to(device)
 
-    def forward(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the loss and their weighted sum ``loss``: scalars.
+    @property
+    def needs_hidden_states(self) -> bool:
+        """Whether there is a feature loss."""
+        return self.features is not None
 
-        Each is this process's part of the mean over the whole batch: their sum over processes is that mean.
-        """
+    def forward(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms of the loss and their weighted sum ``loss``; see `Objective`."""
         index = torch.from_numpy(batch.mine).to(self._labels.device)
         part = len(batch.mine) / len(batch.rows) if batch.counts else 0.0
         found: dict[str, Tensor] = {}
         total = outputs.logits.new_zeros((), dtype=torch.float32)
-        if self.terms.ce > 0:
+        if self.loss_weights.ce > 0:
             found["ce"] = part * task_loss(self._problem, outputs.logits, self._labels[index]).mean()
-            total = total + self.terms.ce * found["ce"]
-        if self._bank is not None and self.terms.kd > 0:
+            total = total + self.loss_weights.ce * found["ce"]
+        if self._bank is not None and self.loss_weights.kd > 0:
             teacher = self._bank.logits(batch.mine)
             found["kd"] = part * kd_loss(self._problem, outputs.logits, teacher, self._temperature).mean()
-            total = total + self.terms.kd * found["kd"]
-        if self.features is not None and self.terms.weight > 0:
-            found[self.terms.feature] = self.features(outputs.hidden_states, batch, self._labels)
-            total = total + self.terms.weight * found[self.terms.feature]
+            total = total + self.loss_weights.kd * found["kd"]
+        if self.features is not None and self.loss_weights.weight > 0:
+            found[self.loss_weights.feature] = self.features(outputs.hidden_states, batch, self._labels)
+            total = total + self.loss_weights.weight * found[self.loss_weights.feature]
         return {"loss": total, **found}
 
     @property
@@ -91,7 +94,7 @@ class Objective(nn.Module):
         return self.features.statistics() if self.features is not None else {}
 
     def extra_tensors(self) -> dict[str, Tensor]:
-        """Return what a checkpoint must hold beside the optimised parameters."""
+        """Return what a checkpoint must hold beside the optimized parameters."""
         weigh = self.features.reweighting if self.features is not None else None
         return weigh.state() if weigh else {}
 
@@ -116,12 +119,12 @@ class FeatureLoss(nn.Module):
         student_width: of the student's hidden states.
         layers: M, the student's layers.
         seed: of this training.
-        world: the processes that train together.
+        process_group: the processes that train together.
     """
 
     def __init__(
         self,
-        terms: Terms,
+        loss_weights: LossWeights,
         problem_type: str,
         distill: Distill,
         bank: TeacherBank,
@@ -129,16 +132,16 @@ class FeatureLoss(nn.Module):
         student_width: int,
         layers: int,
         seed: int,
-        world: World,
+        process_group: ProcessGroup,
     ) -> None:
         super().__init__()
-        self._terms = terms
+        self._terms = loss_weights
         self._problem = problem_type
         self._cdl = distill.cdl
         self._bank = bank
         self._layers = range(1, layers + 1)
         self._seed = seed
-        self._world = world
+        self._world = process_group
         self.projection: StudentProjection | None = None
         self.reweighting: Reweighting | None = None
         self._has_negative: Tensor | None = None
@@ -147,18 +150,18 @@ class FeatureLoss(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "feature loss"))
             # RKD compares relations inside each space: widths may differ.
-            if distill.cdl.projection or (student_width != bank.width and terms.feature != "rkd"):
+            if distill.cdl.projection or (student_width != bank.width and loss_weights.feature != "rkd"):
                 self.projection = StudentProjection(layers, student_width, bank.width)
-            if terms.feature == "cdl":
+            if loss_weights.feature == "cdl":
                 self.reweighting = Reweighting(
                     distill.sar,
-                    terms.sar,
+                    loss_weights.sar,
                     rows=bank.rows,
                     width=bank.width,
                     layers=layers,
                     seed=seed,
                     device=bank.device,
-                    world=world,
+                    process_group=process_group,
                 )
 
     def forward(self, hidden_states: tuple[Tensor, ...], batch: Batch, labels: Tensor) -> Tensor:
@@ -170,7 +173,7 @@ class FeatureLoss(nn.Module):
             labels: of all training rows.
         """
         pooled = pool_layers(hidden_states, batch.attention_mask, self._layers, self._terms.pooling)
-        student = normalise(pooled if self.projection is None else self.projection(pooled))
+        student = normalize(pooled if self.projection is None else self.projection(pooled))
         if self._terms.feature == "rkd":
             # Relations of the last layer, among all rows of the batch, whichever process has them.
             whole = self._world.gather_live(student[-1], len(batch.rows))

@@ -10,10 +10,10 @@ from typing import Any
 from ackd_deploy.allocator import keep_freed_memory
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
-from ackd_deploy.distill.device import resolve_device, resolve_precision
 from ackd_deploy.distill.stages import bank_stage, stage_is_whole, student_stage, teacher_stage
-from ackd_deploy.distill.world import join_world
 from ackd_deploy.run import Run
+from ackd_deploy.training.device import resolve_device, resolve_precision
+from ackd_deploy.training.process_group import join_process_group
 
 __all__ = ["distill_run", "opened_context", "prepare", "student_folders", "unfinished"]
 
@@ -62,8 +62,8 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
     resolved = resolve_device(device)
     if resolved.type == "cpu":
         keep_freed_memory()
-    with join_world(resolved) as world:
-        yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), world)
+    with join_process_group(resolved) as process_group:
+        yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), process_group)
 
 
 def unfinished(context: Context, students: dict[str, Path | None]) -> set[str]:
@@ -74,18 +74,18 @@ def unfinished(context: Context, students: dict[str, Path | None]) -> set[str]:
     todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
     if not stage_is_whole(context, "teacher", context.run.path("teacher")):
         todo = {"teacher", *students}
-    return set(context.world.share(sorted(todo)))
+    return set(context.process_group.share(sorted(todo)))
 
 
 def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
     """Return the teacher, made where it isn't yet, and the bank for these methods."""
     context.check()
     context.say(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
-    if context.world.is_first:
+    if context.process_group.is_first:
         # Files that all processes read are written by one of them.
         _ = context.train, context.validation, context.test
-    context.world.wait()
-    if not context.world.share(stage_is_whole(context, "teacher", context.run.path("teacher"))):
+    context.process_group.wait()
+    if not context.process_group.share(stage_is_whole(context, "teacher", context.run.path("teacher"))):
         teacher_stage(context)
     teacher = context.load_teacher()
     bank = bank_stage(context, methods, teacher)

@@ -15,20 +15,20 @@ from safetensors.numpy import save
 from ackd_deploy import __version__
 from ackd_deploy.console import warn
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
-from ackd_deploy.distill.checkpoint import Checkpoints
 from ackd_deploy.distill.context import Context
-from ackd_deploy.distill.evaluate import predict_logits
-from ackd_deploy.distill.hardest import hardest_rows, likely_label_errors
-from ackd_deploy.distill.interrupt import interruption
-from ackd_deploy.distill.loop import Outcome, Settings, settings_of, train
-from ackd_deploy.distill.methods import poolings, terms
-from ackd_deploy.distill.metrics_log import MetricsLog
-from ackd_deploy.distill.models import load_classifier, save_classifier
-from ackd_deploy.distill.objective import FeatureLoss, Objective
-from ackd_deploy.distill.schedule import derived_seed
-from ackd_deploy.distill.student import build_student
+from ackd_deploy.distill.methods import loss_weights, poolings
+from ackd_deploy.distill.objective import DistillObjective, FeatureLoss
+from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.files import sha256_file, write_bytes
-from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.models.classifiers import load_classifier, save_classifier
+from ackd_deploy.models.student import build_student
+from ackd_deploy.tasks.metrics import metrics, primary
+from ackd_deploy.training.checkpoint import Checkpoints
+from ackd_deploy.training.evaluate import predict_logits
+from ackd_deploy.training.interrupt import interruption
+from ackd_deploy.training.loop import Outcome, Settings, settings_of, train
+from ackd_deploy.training.metrics_log import MetricsLog
+from ackd_deploy.training.schedule import derived_seed
 
 __all__ = ["bank_stage", "stage_is_whole", "student_stage", "teacher_stage"]
 
@@ -67,8 +67,8 @@ def teacher_stage(context: Context) -> None:
     model = load_classifier(context.source, rows.label_names, rows.problem_type, new_head_seed=head)
     outcome: Outcome | None = None
     if recipe.teacher.finetune is not None:
-        objective = Objective(
-            terms("finetune", recipe.distill),
+        objective = DistillObjective(
+            loss_weights("finetune", recipe.distill),
             context.train.labels,
             rows.problem_type,
             recipe.distill,
@@ -82,12 +82,12 @@ def teacher_stage(context: Context) -> None:
 def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
     """Fill and check the bank for these methods; None where none of them looks at the teacher."""
     distill = context.recipe.distill
-    if not any(terms(method, distill).needs_bank for method in methods):
+    if not any(loss_weights(method, distill).needs_bank for method in methods):
         return None
     run, folder = context.run, context.run.path("bank")
     sha256 = sha256_file(run.path("teacher", "model.safetensors"))
     key = bank_key(sha256, context.train, context.layers, poolings(methods, distill), context.dtype)
-    if context.world.is_first:
+    if context.process_group.is_first:
         began, known = time.perf_counter(), run.is_done("bank") and run.facts("bank").get("key") == key
         if not known:
             run.start("bank")
@@ -96,7 +96,7 @@ def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBan
         if not known:
             size = sum(file.stat().st_size for file in folder.glob("*.bin"))
             run.finish("bank", key=key, size_bytes=size, seconds=time.perf_counter() - began)
-    context.world.wait()
+    context.process_group.wait()
     return open_bank(folder, key, context.device)
 
 
@@ -131,7 +131,7 @@ def student_stage(
         seed=derived_seed(seed, "student"),
         tokenizer_folder=context.tokenizer,
     )
-    wanted = terms(method, recipe.distill)
+    wanted = loss_weights(method, recipe.distill)
     features = None
     if bank is not None and wanted.feature != "none":
         features = FeatureLoss(
@@ -142,9 +142,9 @@ def student_stage(
             student_width=model.config.hidden_size,
             layers=recipe.student.layers,
             seed=seed,
-            world=context.world,
+            process_group=context.process_group,
         )
-    objective = Objective(
+    objective = DistillObjective(
         wanted,
         context.train.labels,
         rows.problem_type,
@@ -169,11 +169,11 @@ def student_stage(
     _conclude(context, stage, model, folder, outcome, facts)
 
 
-def _train(context: Context, model: Any, objective: Objective, settings: Settings) -> Outcome:
+def _train(context: Context, model: Any, objective: DistillObjective, settings: Settings) -> Outcome:
     run = context.run
-    if context.world.is_first:
+    if context.process_group.is_first:
         run.start(settings.stage)
-    key = {"stage": settings.stage, "data": context.train.fingerprint, "processes": context.world.size}
+    key = {"stage": settings.stage, "data": context.train.fingerprint, "processes": context.process_group.size}
     checkpoints = Checkpoints(run.path("checkpoints", settings.stage), key)
     with interruption() as stop:
         return train(
@@ -186,7 +186,7 @@ def _train(context: Context, model: Any, objective: Objective, settings: Setting
             checkpoints=checkpoints,
             record=MetricsLog(run, settings.stage),
             stop=stop,
-            world=context.world,
+            process_group=context.process_group,
         )
 
 
@@ -199,7 +199,7 @@ def _conclude(
     facts: dict[str, Any],
 ) -> None:
     """Evaluate, save, record; then drop the stage's checkpoints."""
-    if context.world.is_first:
+    if context.process_group.is_first:
         run, validation = context.run, context.validation
         logits = predict_logits(model, validation, context.device)
         found = metrics(validation.problem_type, logits, validation.labels)
@@ -228,7 +228,7 @@ def _conclude(
             device=str(context.device),
             precision=str(context.dtype).removeprefix("torch."),
             threads=torch.get_num_threads(),
-            processes=context.world.size,
+            processes=context.process_group.size,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
             data_fingerprint=context.train.fingerprint,
             **({"seconds": 0.0} if outcome is None else outcome.facts()),
@@ -237,7 +237,7 @@ def _conclude(
         Checkpoints(run.path("checkpoints", stage), {}).clear()
         beside = "" if test is None else f", {found_on_test[main]:.4f} on {len(test)} test rows"
         context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
-    context.world.wait()
+    context.process_group.wait()
 
 
 def _card(context: Context, name: str, found: dict[str, float], rows: int) -> str:

@@ -1,4 +1,4 @@
-"""From a finished run to a gated artefact."""
+"""From a finished run to a gated artifact."""
 
 from ackd_deploy.export.pipeline import export_run
 

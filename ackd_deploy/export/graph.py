@@ -23,7 +23,7 @@ __all__ = ["Engine", "Graph", "check_contract", "export_graph", "load_student", 
 Engine = Literal["auto", "optimum", "torch"]
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-# The newest opset whose TorchScript export ONNX Runtime's BERT optimiser fuses whole, on both lines of transformers.
+# The newest opset whose TorchScript export ONNX Runtime's BERT optimizer fuses whole, on both lines of transformers.
 _OPSET = 17
 _MAX_BYTES = 2**31 - 1
 
@@ -84,7 +84,7 @@ def load_student(folder: Path, *, eager: bool = False) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from ackd_deploy.distill.models import quiet_transformers
+    from ackd_deploy.models.classifiers import quiet_transformers
 
     extra = {"attn_implementation": "eager"} if eager else {}
     try:
@@ -125,7 +125,7 @@ def export_graph(student: Path, target: Path, engine: Engine = "auto") -> Graph:
         MissingExtra: the engine is not installed.
     """
     name = resolve_engine(engine)
-    # transformers 5 traces SDPA into a pattern that the optimiser does not know; 4.57's it knows best of all.
+    # transformers 5 traces SDPA into a pattern that the optimizer does not know; 4.57's it knows best of all.
     eager = name == "torch" and _transformers_major() >= 5
     model = load_student(student, eager=eager)
     inputs = model_inputs(model)

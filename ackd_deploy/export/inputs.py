@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.artifact.load import read_bounded_json
-from ackd_deploy.data import Rows, calibration_slice, load_rows, subset
+from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.export.search import Calibration
+from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
-from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
+from ackd_deploy.tasks.metrics import metrics, primary
 
 __all__ = ["Inputs", "Text", "calibration_feeds", "check_student", "gather", "texts_of"]
 
@@ -32,8 +32,8 @@ class Inputs:
     """The student's folder and the rows around it, labels in the order of the student's logits."""
 
     student: Path
-    validation: Rows
-    calibration: Rows
+    validation: LabeledTexts
+    calibration: LabeledTexts
     labels: tuple[str, ...]
     pad_id: int
     max_length: int
@@ -44,7 +44,7 @@ class Inputs:
         return texts_of(self.validation)
 
 
-def texts_of(rows: Rows) -> list[Text]:
+def texts_of(rows: LabeledTexts) -> list[Text]:
     """Return texts as the runtime takes them."""
     if rows.pairs is None:
         return list(rows.texts)
@@ -62,7 +62,7 @@ def gather(run: Run) -> Inputs:
     student = run.path("student")
     config = read_bounded_json(student / "config.json") if (student / "config.json").is_file() else None
     if not isinstance(config, dict) or not isinstance(config.get("id2label"), dict):
-        raise ArtifactError(f"{student / 'config.json'} is missing or names no labels", hint="distil the run again")
+        raise ArtifactError(f"{student / 'config.json'} is missing or names no labels", hint="distill the run again")
     _check_weights(run, student / "model.safetensors")
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
     train = subset(load_rows(data.train, data, labels), data.train_rows, seed=run.recipe.seed)
@@ -75,7 +75,7 @@ def gather(run: Run) -> Inputs:
 def _check_weights(run: Run, weights: Path) -> None:
     recorded = run.facts(f"student-{run.recipe.distill.method}").get("sha256")
     if not weights.is_file():
-        raise ArtifactError(f"{weights} is missing", hint="distil the run again, or restore the file")
+        raise ArtifactError(f"{weights} is missing", hint="distill the run again, or restore the file")
     if recorded is not None and sha256_file(weights) != recorded:
         raise ArtifactError(
             f"{weights} is not the file that the training wrote: its checksum differs",
@@ -108,6 +108,6 @@ def check_student(run: Run, logits: npt.NDArray[np.floating], inputs: Inputs) ->
         raise ArtifactError(
             f"the student in {inputs.student} has {name} {found[name]:.4f}, its training recorded {recorded:.4f}: "
             "its weights, its label names or the validation rows are not those of the run",
-            hint="distil the run again, or restore the folder",
+            hint="distill the run again, or restore the folder",
         )
     return found

@@ -1,4 +1,4 @@
-"""``export``: graph, variants, gates, choice, artefact. Each can stop the line."""
+"""``export``: graph, variants, gates, choice, artifact. Each can stop the line."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ import numpy.typing as npt
 from ackd_deploy import console
 from ackd_deploy.artifact import Manifest, seal, write_artifact
 from ackd_deploy.check.latency import System, Timing, measure, workload_texts
-from ackd_deploy.check.stats import expected_calibration_error, fit_temperature, softmax
 from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.errors import AckdError, ArtifactError, GateFailed, MissingExtra
-from ackd_deploy.export.choose import choose
 from ackd_deploy.export.graph import Graph, export_graph
 from ackd_deploy.export.inputs import Inputs, Text, calibration_feeds, check_student, gather, texts_of
-from ackd_deploy.export.judge import Judgement, as_row, judge, judge_latency
-from ackd_deploy.export.package import copy_reader_files, golden_samples, graph_files, make_manifest
+from ackd_deploy.export.packaging import copy_reader_files, golden_samples, graph_files, make_manifest
+from ackd_deploy.export.selection import choose
 from ackd_deploy.export.table import variants_table
-from ackd_deploy.export.variants import Built, build_variant
+from ackd_deploy.export.variant_report import VariantReport, as_row, judge, judge_latency
+from ackd_deploy.export.variants import BuiltVariant, build_variant
 from ackd_deploy.files import sha256_file
-from ackd_deploy.metrics import primary
 from ackd_deploy.run import Run
 from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
 from ackd_deploy.runtime.tokenizer import TextTokenizer
+from ackd_deploy.tasks.metrics import primary
+from ackd_deploy.tasks.stats import expected_calibration_error, fit_temperature, softmax
 
 __all__ = ["export_run"]
 
@@ -38,10 +38,10 @@ TEACHER, STUDENT = "teacher", "student"
 
 
 def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
-    """Export the run's student, gate every variant of the recipe, and write the artefact.
+    """Export the run's student, gate every variant of the recipe, and write the artifact.
 
-    The caller holds the run's lock. The stage ``export`` of run.json is done only when an artefact was
-    written; where nothing passes, what was measured is kept there, and an older artefact stays as it was.
+    The caller holds the run's lock. The stage ``export`` of run.json is done only when an artifact was
+    written; where nothing passes, what was measured is kept there, and an older artifact stays as it was.
 
     Args:
         run: its student is finished.
@@ -49,7 +49,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         table: print the table of variants on stdout.
 
     Returns:
-        The artefact's folder, ``artifact`` in the run's.
+        The artifact's folder, ``artifact`` in the run's.
 
     Raises:
         GateFailed: no variant passes; the table on stdout says why.
@@ -63,19 +63,19 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         student_logits, student_metrics, temperature = _student(run, inputs)
         console.log("exporting the graph")
         graph = export_graph(inputs.student, work / "raw.onnx", run.recipe.export.engine)
-        built, judgements = _build_all(run, graph, inputs, work)
+        built, judgments = _build_all(run, graph, inputs, work)
         artifact = _provisional(run, graph, inputs, built, work / "artifact", temperature)
         threads = effective_cpus()
         for variant in built:
             console.log(f"checking {variant.name}")
-            judgements.append(
+            judgments.append(
                 judge(variant, artifact, graph, inputs, run.recipe, student_logits, provider=provider, threads=threads)
             )
         order = run.recipe.export.variants
-        judgements.sort(key=lambda found: order.index(found.name))  # type: ignore[arg-type]
-        references = _latency(run, inputs, judgements, artifact, provider)
-        chosen = choose(judgements, run.recipe, provider)
-        rows = [as_row(found, run.recipe, TEACHER) for found in judgements]
+        judgments.sort(key=lambda found: order.index(found.name))  # type: ignore[arg-type]
+        references = _latency(run, inputs, judgments, artifact, provider)
+        chosen = choose(judgments, run.recipe, provider)
+        rows = [as_row(found, run.recipe, TEACHER) for found in judgments]
         facts = _facts(run, inputs, rows, chosen, student_metrics, references, graph, provider)
         if table:
             _print(run, inputs, facts)
@@ -85,7 +85,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
             raise _refusal(run, rows)
         winner = Classifier.load(artifact, provider, variant=chosen.name)
         facts["calibration"] = _calibration(inputs, winner, temperature)
-        final = _write(run, inputs, graph, judgements, winner, rows, temperature)
+        final = _write(run, inputs, graph, judgments, winner, rows, temperature)
     run.finish("export", **facts, seconds=time.monotonic() - started, artifact=final.name)
     return final
 
@@ -109,7 +109,7 @@ def _idle_cpus() -> int:
     return max(1, effective_cpus() - round(busy))
 
 
-def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list[Built], list[Judgement]]:
+def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list[BuiltVariant], list[VariantReport]]:
     tokenizer = TextTokenizer(inputs.student / "tokenizer.json", inputs.max_length)
     calibration = calibration_feeds(inputs, tokenizer, graph.inputs)
     features = cpu_info().features
@@ -121,7 +121,7 @@ def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list
         except MissingExtra as error:
             if name == "fp32":
                 raise
-            broken.append(Judgement(name, problem=f"{error.message} ({error.hint})"))
+            broken.append(VariantReport(name, problem=f"{error.message} ({error.hint})"))
         except (AckdError, NameError):
             raise
         except Exception as error:
@@ -129,14 +129,14 @@ def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list
                 raise
             # ONNX Runtime's tools fail on some graphs, each with errors of its own: that refuses this variant.
             reason = (str(error).strip().splitlines() or [""])[0][:200]
-            broken.append(Judgement(name, problem=f"cannot be built: {type(error).__name__}: {reason}"))
+            broken.append(VariantReport(name, problem=f"cannot be built: {type(error).__name__}: {reason}"))
     return built, broken
 
 
 def _provisional(
-    run: Run, graph: Graph, inputs: Inputs, built: Sequence[Built], folder: Path, temperature: float
+    run: Run, graph: Graph, inputs: Inputs, built: Sequence[BuiltVariant], folder: Path, temperature: float
 ) -> Path:
-    """Write an artefact with all variants, to be measured through the runtime."""
+    """Write an artifact with all variants, to be measured through the runtime."""
     if not built:
         raise GateFailed("no variant could be built")
     folder.mkdir()
@@ -146,7 +146,7 @@ def _provisional(
     return folder
 
 
-def _place(built: Sequence[Built], chosen: str, folder: Path) -> None:
+def _place(built: Sequence[BuiltVariant], chosen: str, folder: Path) -> None:
     files = graph_files(built, chosen)
     for path, name in {variant.path: files[variant.name] for variant in built}.items():
         target = folder / name
@@ -155,7 +155,7 @@ def _place(built: Sequence[Built], chosen: str, folder: Path) -> None:
 
 
 def _latency(
-    run: Run, inputs: Inputs, judgements: list[Judgement], artifact: Path, provider: str
+    run: Run, inputs: Inputs, judgments: list[VariantReport], artifact: Path, provider: str
 ) -> dict[str, dict[str, Timing]]:
     """Time teacher, student and every variant that loads; returns the PyTorch timings by workload."""
     export = run.recipe.export
@@ -166,7 +166,7 @@ def _latency(
         System(STUDENT, "torch", inputs.student, inputs.max_length),
         *(
             System(found.name, "artifact", artifact, inputs.max_length, found.name)
-            for found in judgements
+            for found in judgments
             if found.problem is None and not found.reserved(provider)
         ),
     ]
@@ -192,8 +192,8 @@ def _latency(
         timings |= {f"{workload}, {_threads(every)}": found for workload, found in more.items()}
     for workload, found in timings.items():
         others = [STUDENT, *(name for name in ("fp32",) if name in found)]
-        for judgement in judgements:
-            judge_latency(judgement, workload, found, TEACHER, run.recipe, others)
+        for judgment in judgments:
+            judge_latency(judgment, workload, found, TEACHER, run.recipe, others)
     return {workload: {name: found[name] for name in (TEACHER, STUDENT)} for workload, found in timings.items()}
 
 
@@ -201,7 +201,7 @@ def _facts(
     run: Run,
     inputs: Inputs,
     rows: list[dict[str, Any]],
-    chosen: Judgement | None,
+    chosen: VariantReport | None,
     student_metrics: dict[str, float],
     references: dict[str, dict[str, Timing]],
     graph: Graph,
@@ -258,9 +258,9 @@ def _threads(count: int) -> str:
 def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
     lines = [f"{row['name']}: {'; '.join(row['reasons']) or 'meant for GPUs'}" for row in rows]
     old = run.path("artifact")
-    kept = f"; the older artefact in {old} is untouched" if old.exists() else ""
+    kept = f"; the older artifact in {old} is untouched" if old.exists() else ""
     return GateFailed(
-        "\n  ".join([f"no variant passes its gates, so no artefact was written{kept}", *lines]),
+        "\n  ".join([f"no variant passes its gates, so no artifact was written{kept}", *lines]),
         hint="the bounds stand in the recipe's section gates; --set gates.KEY=VALUE changes one",
     )
 
@@ -282,13 +282,13 @@ def _write(
     run: Run,
     inputs: Inputs,
     graph: Graph,
-    judgements: Sequence[Judgement],
+    judgments: Sequence[VariantReport],
     chosen: Classifier,
     rows: list[dict[str, Any]],
     temperature: float,
 ) -> Path:
-    """Write the artefact: the winner, and the others that passed."""
-    passing = [found.built for found in judgements if found.built and not found.refusals(run.recipe)]
+    """Write the artifact: the winner, and the others that passed."""
+    passing = [found.built for found in judgments if found.built and not found.refusals(run.recipe)]
     golden = golden_samples(chosen, inputs.texts, run.recipe.export.golden_samples)
     weights = inputs.student / "model.safetensors"
     if not weights.is_file():

@@ -8,19 +8,19 @@ from importlib import metadata
 from pathlib import Path
 
 from ackd_deploy.artifact.schema import EngineName
-from ackd_deploy.export.embeddings import quantise_embeddings_of
-from ackd_deploy.export.fuse import count_fused, fuse
+from ackd_deploy.export.fusion import count_fused, fuse
 from ackd_deploy.export.graph import Graph
-from ackd_deploy.export.half import to_half
-from ackd_deploy.export.quantize import needs_reduced_range, quantise_weights
-from ackd_deploy.export.search import Calibration, Search
-from ackd_deploy.runtime.openvino_engine import import_openvino
+from ackd_deploy.export.quantization.embeddings import quantize_embeddings_of
+from ackd_deploy.export.quantization.fp16 import to_half
+from ackd_deploy.export.quantization.quantize import needs_reduced_range, quantize_weights
+from ackd_deploy.export.quantization.search import Calibration, Search
+from ackd_deploy.runtime.engines.openvino_engine import import_openvino
 
-__all__ = ["Built", "build_variant"]
+__all__ = ["BuiltVariant", "build_variant"]
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltVariant:
     """One variant's file and what running it takes."""
 
     name: str
@@ -28,7 +28,7 @@ class Built:
     precision: str
     engine: EngineName = "onnxruntime"
     for_gpu: bool = False
-    row_by_row: bool = False
+    batch_sensitive: bool = False
     claims_fusion: bool = False
     cpu_features: tuple[str, ...] = ()
     fused: dict[str, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def build_variant(
     calibration: Calibration,
     features: Collection[str],
     min_agreement: float = 0.0,
-) -> Built:
+) -> BuiltVariant:
     """Build one variant.
 
     Args:
@@ -50,7 +50,7 @@ def build_variant(
         graph: the exported fp32 graph.
         folder: where files are written.
         calibration: rows of the training data, none of the validation data.
-        features: of the processor at hand; quantisation parameters follow them.
+        features: of the processor at hand; quantization parameters follow them.
         min_agreement: share of rows that must keep their answer; where the calibration rows foretell less, the
             worst products stay in float.
 
@@ -62,16 +62,16 @@ def build_variant(
     target = folder / f"{name}.onnx"
     if name == "fp32":
         counts = fuse(graph, target)
-        return Built(name, target, "fp32", claims_fusion=True, fused=counts)
+        return BuiltVariant(name, target, "fp32", claims_fusion=True, fused=counts)
     if name in ("openvino", "openvino_fp32"):
         return _under_openvino(name, graph, folder, features)
     if name == "fp16":
         return _in_half(graph, folder, calibration, min_agreement)
     model = onnx.load(graph.path)
     if name == "int8_weight_only":
-        quantise_weights(model, target)
-        quantise_embeddings_of(target)
-        return Built(name, target, "int8", note="MatMulNBits, blocks of 32")
+        quantize_weights(model, target)
+        quantize_embeddings_of(target)
+        return BuiltVariant(name, target, "int8", note="MatMulNBits, blocks of 32")
     vnni = ("vnni",) if "vnni" in features else ()
     reduced = needs_reduced_range(features)
     search = Search(model, folder, calibration, reduced, min_agreement)
@@ -79,10 +79,12 @@ def build_variant(
     best.path.replace(target)
     counts = count_fused(target)
     note = best.note + (", 7-bit weights" if reduced else "")
-    return Built(name, target, "int8", row_by_row=name == "int8_dynamic", cpu_features=vnni, fused=counts, note=note)
+    return BuiltVariant(
+        name, target, "int8", batch_sensitive=name == "int8_dynamic", cpu_features=vnni, fused=counts, note=note
+    )
 
 
-def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement: float) -> Built:
+def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement: float) -> BuiltVariant:
     """The fused graph in 16 bits, for GPUs: a CPU only shows whether its answers hold."""
     import onnx
 
@@ -92,17 +94,17 @@ def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement
     half = to_half(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
     onnx.save(half.model, target)
     counts = count_fused(target)
-    return Built("fp16", target, "fp16", for_gpu=True, claims_fusion=True, fused=counts, note=half.note())
+    return BuiltVariant("fp16", target, "fp16", for_gpu=True, claims_fusion=True, fused=counts, note=half.note())
 
 
-def _under_openvino(name: str, graph: Graph, folder: Path, features: Collection[str]) -> Built:
+def _under_openvino(name: str, graph: Graph, folder: Path, features: Collection[str]) -> BuiltVariant:
     """The graph of fp32, in the precision that the processor has; no file of its own."""
     import_openvino()
     path = folder / "fp32.onnx"
     counts = count_fused(path) if path.exists() else fuse(graph, path)
     half = name == "openvino" and "bf16" in features
     precision = "bf16" if half else "fp32"
-    return Built(
+    return BuiltVariant(
         name,
         path,
         precision,

@@ -19,6 +19,8 @@ __all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
 _MAX_BYTES = 1_000_000
 # How pydantic calls the members of our unions.
 _UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|constrained)\b.*)$")
+# Keys of earlier recipes, and what they are called now.
+_RENAMED = {"clip_norm": "max_grad_norm", "warmup_share": "warmup_ratio", "spread": "temperature"}
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
 
 
@@ -135,7 +137,9 @@ def _problems(errors: Sequence[Any], lines: dict[tuple[str, ...], int]) -> list[
     for error in errors:
         unknown = error["type"] == "extra_forbidden"
         keys, holder = _keys(error["loc"], unknown)
-        if unknown:
+        if unknown and (renamed := _RENAMED.get(keys[-1])) and holder and renamed in holder.model_fields:
+            text = f"this key is called {renamed} now"
+        elif unknown:
             known = list(holder.model_fields) if holder else []
             close = difflib.get_close_matches(keys[-1], known, n=1)
             text = "unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
-    "BankNegatives",
     "Cdl",
     "Data",
     "Distill",
@@ -20,7 +19,8 @@ __all__ = [
     "HubSplit",
     "LayerMap",
     "Method",
-    "Optimisation",
+    "Negatives",
+    "Optimization",
     "ProblemType",
     "Recipe",
     "Sar",
@@ -57,7 +57,7 @@ class HubSplit(Section):
 
 
 class Data(Section):
-    """Labelled text: where it lies and what its columns are called."""
+    """Labeled text: where it lies and what its columns are called."""
 
     train: str | HubSplit = Field(description="CSV, TSV, JSON Lines or Parquet file, or a hub split.")
     validation: str | HubSplit = Field(
@@ -82,7 +82,7 @@ class Data(Section):
     )
 
 
-class Optimisation(Section):
+class Optimization(Section):
     """What every training has: AdamW's settings and the batches."""
 
     epochs: Positive = 3.0
@@ -91,12 +91,12 @@ class Optimisation(Section):
     max_batch_tokens: Count | None = Field(
         None, description="Padded tokens of one process's batch, at most: long texts come in smaller batches."
     )
-    warmup_share: Share = 0.1
+    warmup_ratio: Share = 0.1
     weight_decay: NonNegative = 0.01
-    clip_norm: Positive = 1.0
+    max_grad_norm: Positive = 1.0
 
 
-class Finetune(Optimisation):
+class Finetune(Optimization):
     """Training of the teacher on the recipe's data before distillation."""
 
 
@@ -124,7 +124,7 @@ class Student(Section):
     intermediate_size: Count | None = None
 
 
-class BankNegatives(Section):
+class Negatives(Section):
     """Which samples a sample is pushed away from, and where they come from."""
 
     source: Literal["bank", "batch"] = "bank"
@@ -145,18 +145,18 @@ class Cdl(Section):
         description="Linear projection on the student side also where the widths are equal.",
     )
     layer_weights: list[NonNegative] | None = Field(None, description="One for each student layer; absent: equal.")
-    negatives: BankNegatives = BankNegatives()
+    negatives: Negatives = Negatives()
 
 
 class Sar(Section):
     """Sample adaptive reweighting of the contrastive loss."""
 
     mode: Literal["predictor", "margin", "exponential", "focal", "uniform", "shuffled"] = "predictor"
-    spread: Positive = Field(0.5, description="lambda of the softmax over samples: smaller means sharper weights.")
+    temperature: Positive = Field(0.5, description="lambda of the softmax over samples: smaller means sharper weights.")
     gamma: NonNegative = Field(2.0, description="Exponent of mode 'focal'.")
     min_weight: NonNegative = 0.1
     max_weight: Positive = 5.0
-    warmup_share: Share = Field(0.1, description="First share of the steps with all weights 1.")
+    warmup_ratio: Share = Field(0.1, description="First share of the steps with all weights 1.")
     predictor_hidden: Count = 128
     predictor_learning_rate: Positive = 1e-3
 
@@ -167,7 +167,7 @@ class Sar(Section):
         return self
 
 
-class Distill(Optimisation):
+class Distill(Optimization):
     """The training of the student."""
 
     method: Method = "ackd"
@@ -184,7 +184,7 @@ class Distill(Optimisation):
     cdl: Cdl = Cdl()
     sar: Sar = Sar()
     precision: Precision = Field("auto", description="bf16 where the device has it in hardware, else fp32.")
-    checkpoint_steps: Count = Field(200, description="Optimiser steps between two checkpoints.")
+    checkpoint_steps: Count = Field(200, description="Optimizer steps between two checkpoints.")
     log_steps: Count = 20
 
 
@@ -210,7 +210,7 @@ class Export(Section):
     )
     golden_samples: Annotated[int, Field(ge=0, le=1000)] = Field(
         8,
-        description="Validation texts stored in the artefact with their answers, for its self-test. They leave with "
+        description="Validation texts stored in the artifact with their answers, for its self-test. They leave with "
         "it: set 0 where the texts are private; the service then warns that it has no self-test.",
     )
     fit_temperature: bool = Field(

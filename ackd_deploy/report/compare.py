@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
-from ackd_deploy.metrics import metrics, primary
 from ackd_deploy.report.paired import Difference, paired_difference
 from ackd_deploy.report.saved import Predictions, finite, metric_interval, read_predictions
 from ackd_deploy.report.summary import MISSING, number, percent
 from ackd_deploy.run import Run
+from ackd_deploy.tasks.metrics import metrics, primary
 
 __all__ = ["Compared", "compare_runs", "compared_json", "comparison_table"]
 

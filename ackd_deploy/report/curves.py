@@ -50,7 +50,7 @@ def training_plots(lines: Sequence[dict[str, Any]], names: dict[str, str]) -> li
 
     Args:
         lines: of metrics.jsonl; each has ``stage``, ``step`` and any number of figures.
-        names: stage -> what to call it; the order decides the colours.
+        names: stage -> what to call it; the order decides the colors.
     """
     stages = [*names, *sorted({str(line.get("stage")) for line in lines} - names.keys())]
     found = list(dict.fromkeys(name for line in lines for name in line if name not in _SKIPPED))

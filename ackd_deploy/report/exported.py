@@ -22,7 +22,7 @@ class Variant:
     verdict: str
     chosen: bool
     note: str
-    row_by_row: bool
+    batch_sensitive: bool
     gates: list[dict[str, Any]]
     timings: dict[str, dict[str, Any]]
 
@@ -48,7 +48,7 @@ def variants(run: Run) -> list[Variant]:
             verdict=str(row.get("verdict")),
             chosen=row.get("name") == chosen,
             note=str(row.get("note") or ""),
-            row_by_row=row.get("row_by_row") is True,
+            batch_sensitive=row.get("batch_sensitive") is True,
             gates=[_gate(result) for result in row.get("gates") or []],
             timings=_timings(row.get("timings")),
         )
@@ -96,10 +96,10 @@ def slice_table(run: Run) -> SliceTable | None:
 
 
 def calibration_facts(run: Run) -> dict[str, float]:
-    """The temperature that the artefact divides logits by, and what it does to the calibration error."""
+    """The temperature that the artifact divides logits by, and what it does to the calibration error."""
     recorded = run.facts("export").get("calibration") or {}
     names = {
-        "temperature": "temperature in the artefact",
+        "temperature": "temperature in the artifact",
         "ece_before": "calibration error of the served variant without it",
         "ece_after": "with it",
     }

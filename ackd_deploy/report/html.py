@@ -39,7 +39,7 @@ def render_report(run: Run) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     rows, predictions = summary_rows(run), model_predictions(run)
-    # In the order of the table, so that a model has one colour in every plot.
+    # In the order of the table, so that a model has one color in every plot.
     recorded = {r.key if r.role == "teacher" else f"student-{r.key}": r.name for r in rows if r.role != "variant"}
     environment = Environment(
         loader=PackageLoader("ackd_deploy.report", "templates"),

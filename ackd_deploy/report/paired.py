@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ackd_deploy.check.stats import bootstrap_interval, mcnemar_p_value
 from ackd_deploy.errors import DataError
-from ackd_deploy.metrics import correct, metrics, primary
 from ackd_deploy.report.saved import Predictions
+from ackd_deploy.tasks.metrics import metrics, primary, row_scores
+from ackd_deploy.tasks.stats import bootstrap_interval, mcnemar_p_value
 
 __all__ = ["Difference", "paired_difference"]
 
@@ -70,7 +70,7 @@ def paired_difference(problem_type: str, first: Predictions, second: Predictions
         )
     n, metric = len(first.labels), primary(problem_type)
     if metric == "accuracy":
-        right = [correct(problem_type, side.logits, side.labels) > 0.5 for side in (first, second)]
+        right = [row_scores(problem_type, side.logits, side.labels) > 0.5 for side in (first, second)]
         gains = right[1].astype(np.float64) - right[0]
         only_first, only_second = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
         return Difference(

@@ -1,4 +1,4 @@
-"""Plots as SVG that takes its colours from the page: one drawing for light, dark and paper."""
+"""Plots as SVG that takes its colors from the page: one drawing for light, dark and paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SERIES", "Curve", "Point", "curves_svg", "reliability_svg", "scatter_svg"]
 
-# Matplotlib draws with these marker colours, and each becomes the page's variable of that name afterwards.
+# Matplotlib draws with these marker colors, and each becomes the page's variable of that name afterwards.
 _INK, _RULE = "#010203", "#010204"
 SERIES = 6
 _LINES = [f"#0102{10 + i:02d}" for i in range(SERIES)]
@@ -24,7 +24,7 @@ _WIDTH, _HEIGHT = 4.8, 3.1
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: ``x`` [N], ``y`` [N]; ``series`` picks the colour, the same for a model in every plot."""
+    """One line: ``x`` [N], ``y`` [N]; ``series`` picks the color, the same for a model in every plot."""
 
     label: str
     x: Sequence[float]
@@ -34,7 +34,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Point:
-    """One model at (x, y), with the interval of y; ``series`` picks colour and, past the colours, the mark."""
+    """One model at (x, y), with the interval of y; ``series`` picks color and, past the colors, the mark."""
 
     label: str
     x: float
@@ -82,7 +82,7 @@ def _svg(figure: Any, axes: Any, title: str, prefix: str, *, legend: bool) -> st
 
 
 def _inline(svg: str, title: str, prefix: str) -> str:
-    """Make a stand-alone SVG part of an HTML page: no prologue, no addresses, ids of its own, the page's colours."""
+    """Make a stand-alone SVG part of an HTML page: no prologue, no addresses, ids of its own, the page's colors."""
     from markupsafe import escape
 
     svg = svg[svg.index("<svg") :]
@@ -91,8 +91,8 @@ def _inline(svg: str, title: str, prefix: str) -> str:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = svg.replace('href="#', f'href="#{prefix}-').replace("url(#", f"url(#{prefix}-")
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 var(--sans)", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, variable)
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(color, variable)
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", svg, count=1)
     svg = re.sub(r'<svg height="[^"]*"', "<svg", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
@@ -138,10 +138,10 @@ def scatter_svg(
 
     figure, axes = _figure(x_label, y_label)
     for point, x in zip(points, _side_by_side([point.x for point in points]), strict=True):
-        colour, marker = _LINES[point.series % SERIES], _MARKERS[point.series // SERIES % len(_MARKERS)]
+        color, marker = _LINES[point.series % SERIES], _MARKERS[point.series // SERIES % len(_MARKERS)]
         if point.interval is not None:
-            axes.plot([x, x], point.interval, color=colour, linewidth=1.2, alpha=0.55)
-        axes.plot([x], [point.y], color=colour, marker=marker, markersize=6, linestyle="none", label=point.label)
+            axes.plot([x, x], point.interval, color=color, linewidth=1.2, alpha=0.55)
+        axes.plot([x], [point.y], color=color, marker=marker, markersize=6, linestyle="none", label=point.label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -175,6 +175,6 @@ def reliability_svg(
     low = min([100.0, *(float(min(c.min(), a.min())) for c, a in models.values() if len(c))])
     axes.plot([low, 100], [low, 100], color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
     for index, (name, (confidence, accuracy)) in enumerate(models.items()):
-        colour = _LINES[index % SERIES]
-        axes.plot(confidence, accuracy, color=colour, linewidth=1.6, marker="o", markersize=3.5, label=name)
+        color = _LINES[index % SERIES]
+        axes.plot(confidence, accuracy, color=color, linewidth=1.6, marker="o", markersize=3.5, label=name)
     return _svg(figure, axes, title, prefix, legend=True)

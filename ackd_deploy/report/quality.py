@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd_deploy.check.stats import CALIBRATION_BINS, expected_calibration_error, softmax, wilson_interval
 from ackd_deploy.report.saved import Predictions
+from ackd_deploy.tasks.stats import CALIBRATION_BINS, expected_calibration_error, softmax, wilson_interval
 
 __all__ = ["Calibration", "Slice", "calibration", "label_slices", "reliability"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd_deploy.check.stats import wilson_interval
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.metrics import metrics, primary
+from ackd_deploy.tasks.metrics import metrics, primary
+from ackd_deploy.tasks.stats import wilson_interval
 
 __all__ = ["Predictions", "finite", "metric_interval", "read_metrics", "read_predictions"]
 

@@ -11,11 +11,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ackd_deploy.check.stats import wilson_interval
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.metrics import primary
 from ackd_deploy.report.saved import finite, metric_interval, read_predictions
 from ackd_deploy.run import Run
+from ackd_deploy.tasks.metrics import primary
+from ackd_deploy.tasks.stats import wilson_interval
 
 __all__ = ["METHOD_NAMES", "Row", "summary_json", "summary_rows", "summary_table"]
 
@@ -49,7 +49,7 @@ class Row:
         latency_ratio: time for the recipe's workload over that of the teacher in PyTorch; below 1 is faster.
         verdict: of the gates, for exported variants.
         reasons: why a variant was refused, or what its gates could not decide.
-        chosen: whether this is the variant that the artefact serves.
+        chosen: whether this is the variant that the artifact serves.
     """
 
     role: Role
@@ -178,7 +178,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("latency", justify="right", no_wrap=True)
     table.add_column("gates", justify="left", overflow="fold", min_width=9)
-    colours = {"pass": "green", "fail": "red", "undecided": "yellow"}
+    colors = {"pass": "green", "fail": "red", "undecided": "yellow"}
     for row in rows:
         name = Text(row.name, style="bold" if row.chosen else "")
         interval = MISSING if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
@@ -189,7 +189,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
             Text(interval, style="dim"),
             number(row.size_mb),
             number(row.latency_ratio, 2),
-            Text(verdict, style=colours.get(row.verdict or "", "")),
+            Text(verdict, style=colors.get(row.verdict or "", "")),
         )
     return table
 

@@ -49,10 +49,10 @@ def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> V
     variants = [row for row in rows if row.role == "variant"]
     said = []
     if chosen and run.is_done("export"):
-        state, headline = "pass", f"Passed: {chosen.key} is what the artefact serves"
+        state, headline = "pass", f"Passed: {chosen.key} is what the artifact serves"
         said += [_chosen_sentence(chosen, teacher)]
     elif variants:
-        state, headline = "fail", "Refused: no variant passed the gates, and no artefact was written"
+        state, headline = "fail", "Refused: no variant passed the gates, and no artifact was written"
         said += [f"{row.key}: {'; '.join(row.reasons)}." for row in variants if row.reasons]
     elif student:
         state, headline = "open", "Distilled, not exported yet"

@@ -1,4 +1,4 @@
-"""An artefact as a function from text to predictions: what is measured is what is served."""
+"""An artifact as a function from text to predictions: what is measured is what is served."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import numpy.typing as npt
 from ackd_deploy.artifact.load import CONFIG, TOKENIZER, check_files, check_graph, open_artifact, read_bounded_json
 from ackd_deploy.artifact.schema import Manifest, VariantInfo
 from ackd_deploy.errors import ArtifactError, UsageError
-from ackd_deploy.runtime.choose import choose_variant
 from ackd_deploy.runtime.cpu import cpu_features
-from ackd_deploy.runtime.engine import EngineSession, open_engine
+from ackd_deploy.runtime.engines.base import EngineSession
+from ackd_deploy.runtime.engines.opening import open_engine
+from ackd_deploy.runtime.engines.session import first_line
 from ackd_deploy.runtime.predictions import Prediction, activate, decide
-from ackd_deploy.runtime.session import first_line
 from ackd_deploy.runtime.tokenizer import Text, TextTokenizer, Tokens, pad
+from ackd_deploy.runtime.variant_choice import choose_variant
 
 __all__ = ["Classifier"]
 
@@ -33,10 +34,10 @@ _CPU_ROWS = 8
 
 
 class Classifier:
-    """One variant of an artefact, ready to classify. All methods may be called from several threads.
+    """One variant of an artifact, ready to classify. All methods may be called from several threads.
 
     Attributes:
-        manifest: what the artefact says of itself.
+        manifest: what the artifact says of itself.
         variant: the variant that runs.
         fallback_reason: why that is not the chosen one, or None.
         engine: ``onnxruntime`` or ``openvino``.
@@ -75,10 +76,10 @@ class Classifier:
         *,
         spinning: bool = False,
     ) -> Classifier:
-        """Check an artefact and load one of its variants.
+        """Check an artifact and load one of its variants.
 
         Args:
-            folder: the artefact.
+            folder: the artifact.
             provider: ``cpu``, ``cuda`` … or ONNX Runtime's own name; it must become active.
             threads: threads of one run; None: as many processors as the cgroup grants.
             variant: name of the variant; None: the chosen one.
@@ -154,7 +155,7 @@ class Classifier:
         """
         if not tokens:
             return np.empty((0, len(self.manifest.labels)), dtype=np.float32)
-        if self.variant.row_by_row:
+        if self.variant.batch_sensitive:
             return np.concatenate([self._run([row]) for row in tokens])
         if not self._on_cpu or len(tokens) <= _CPU_ROWS:
             return self._run(tokens)

@@ -21,7 +21,7 @@ _MULTI_LABEL_THRESHOLD = 0.5
 class Prediction:
     """The answer for one text.
 
-    ``scores`` are probabilities by label name, in the artefact's order; they sum to 1 for single-label
+    ``scores`` are probabilities by label name, in the artifact's order; they sum to 1 for single-label
     tasks, stand each for itself for multi-label ones, and are the raw figure for regression. ``label`` is
     the highest, ``score`` its score; ``labels`` are those of at least 0.5 for multi-label tasks (there
     may be none), else just ``label``. ``num_tokens`` counts the whole text, ``used_tokens`` what the

@@ -28,8 +28,8 @@ def self_test(classifier: Classifier) -> int:
     if found:
         raise ArtifactError(
             f"{len(found)} of {len(classifier.manifest.golden)} golden samples are answered otherwise than "
-            f"when the artefact was written; {found[0]}",
-            hint="copy or export the artefact again; 'ackd-deploy doctor' shows what this machine runs it with",
+            f"when the artifact was written; {found[0]}",
+            hint="copy or export the artifact again; 'ackd-deploy doctor' shows what this machine runs it with",
         )
     return len(classifier.manifest.golden)
 

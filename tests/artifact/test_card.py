@@ -1,11 +1,11 @@
 import yaml
-from test_schema import PLAIN
 
 from ackd_deploy.artifact import Manifest, open_artifact
 from ackd_deploy.artifact.card import render_card
+from tests.artifact.test_schema import PLAIN
 
 
-def test_card_of_a_real_artefact(tiny_artifact):
+def test_card_of_a_real_artifact(tiny_artifact):
     card = (tiny_artifact / "README.md").read_text()
     manifest = open_artifact(tiny_artifact)
     _, front, body = card.split("---\n", 2)

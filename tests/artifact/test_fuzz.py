@@ -1,4 +1,4 @@
-"""Whatever stands in ackd.json or config.json, the answer is an artefact or an ArtifactError."""
+"""Whatever stands in ackd.json or config.json, the answer is an artifact or an ArtifactError."""
 
 import json
 import shutil

@@ -1,6 +1,6 @@
-"""Artefacts as an attacker, or a bad disk, would make them: refused, in words, before anything runs.
+"""Artifacts as an attacker, or a bad disk, would make them: refused, in words, before anything runs.
 
-Each case changes a good artefact. "Sealed" cases have right checksums, as an attacker's would: there the
+Each case changes a good artifact. "Sealed" cases have right checksums, as an attacker's would: there the
 structure itself must give them away.
 """
 
@@ -24,10 +24,10 @@ from onnx import TensorProto, helper
 
 from ackd_deploy.artifact import open_artifact
 from ackd_deploy.artifact.load import list_files
-from ackd_deploy.artifact.verify import verify_artifact
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import sha256_file
 from ackd_deploy.runtime import Classifier
+from ackd_deploy.runtime.verify import verify_artifact
 
 Change = Callable[[Path], None]
 
@@ -288,7 +288,7 @@ ON_LOADING: dict[str, Change] = {
     ),
     "tokenizer with one id far beyond the embedding": vocabulary(lambda words: words | {"evil": 2**31}),
     "tokenizer of five tokens": vocabulary(lambda words: {word: words[word] for word in SPECIAL}),
-    "tokenizer whose normaliser makes Rust panic": tokenizer(
+    "tokenizer whose normalizer makes Rust panic": tokenizer(
         normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}
     ),
     "tokenizer without its unknown token": vocabulary(
@@ -355,7 +355,7 @@ def test_the_command_line_ends_with_6_and_no_traceback(victim: Path, case: str, 
     assert "error: " in done.stderr
 
 
-def test_an_archive_as_an_artefact(tmp_path: Path):
+def test_an_archive_as_an_artifact(tmp_path: Path):
     path = tmp_path / "artifact.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../../evil", "x")

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from ackd_deploy.artifact.onnx_file import inspect_onnx
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.runtime.probe import tiny_graph
+from ackd_deploy.runtime.engines.probe import tiny_graph
 
 
 def all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

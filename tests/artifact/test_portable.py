@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from artifact_builder import SENTENCES, build_artifact
 from tokenizers import Tokenizer
 
 from ackd_deploy.runtime import Classifier
+from tests.artifact_builder import SENTENCES, build_artifact
 
 # 200 rows: beginnings of one sentence followed by ends of another.
 ROWS = [

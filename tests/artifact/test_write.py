@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from artifact_builder import build_artifact
 
 from ackd_deploy.artifact import Manifest, open_artifact, seal, write_artifact
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import sha256_file
+from tests.artifact_builder import build_artifact
 
 
 def test_sealed_with_every_checksum_and_size(tiny_artifact):

@@ -1,12 +1,12 @@
 import shutil
 
 import pytest
-from artifact_builder import SENTENCES
 
 from ackd_deploy.artifact import seal
 from ackd_deploy.artifact.load import MANIFEST, open_artifact
 from ackd_deploy.check.invariance import invariance_gates
 from ackd_deploy.runtime import Classifier
+from tests.artifact_builder import SENTENCES
 
 
 def gates(classifier, texts=SENTENCES * 3):
@@ -17,10 +17,10 @@ def gates(classifier, texts=SENTENCES * 3):
 
 
 def served_in_batches(artifact, folder):
-    """The same artefact with its dynamic int8 variant marked as fit for batches: the planted fault."""
+    """The same artifact with its dynamic int8 variant marked as fit for batches: the planted fault."""
     shutil.copytree(artifact, folder)
     manifest = open_artifact(folder)
-    variants = [variant.model_copy(update={"row_by_row": False}) for variant in manifest.variants]
+    variants = [variant.model_copy(update={"batch_sensitive": False}) for variant in manifest.variants]
     (folder / MANIFEST).unlink()
     seal(folder, manifest.model_copy(update={"variants": variants}))
     return folder
@@ -62,7 +62,7 @@ def test_a_flip_is_counted(tiny_artifact):
 
 @pytest.mark.parametrize("problem_type", ["multi_label_classification", "regression"])
 def test_other_tasks(problem_type, artifact_scratch, tmp_path):
-    from artifact_builder import build_artifact
+    from tests.artifact_builder import build_artifact
 
     labels = ("score",) if problem_type == "regression" else ("a", "b")
     artifact = build_artifact(tmp_path / "a", artifact_scratch, problem_type=problem_type, labels=labels)

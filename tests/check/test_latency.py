@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from artifact_builder import SENTENCES
 
 from ackd_deploy.check.latency import System, Timing, measure, ratio_interval, workload_texts
 from ackd_deploy.errors import EnvironmentProblem
+from tests.artifact_builder import SENTENCES
 
 
 def timing(name, rounds):

@@ -3,7 +3,7 @@ import json
 from click.testing import CliRunner
 
 from ackd_deploy.cli import cli
-from ackd_deploy.runtime import packages
+from ackd_deploy.runtime.engines import packages
 
 
 def test_json():

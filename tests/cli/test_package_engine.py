@@ -1,14 +1,14 @@
-"""The pins of a Bento hold an engine's package where the artefact was chosen for it, and only there."""
+"""The pins of a Bento hold an engine's package where the artifact was chosen for it, and only there."""
 
 from importlib import metadata
 
 import pytest
 
 from ackd_deploy.artifact import VariantInfo, open_artifact
-from ackd_deploy.bento_build import _requirements
-from ackd_deploy.recipe.shipped import shipped_folder
+from ackd_deploy.deploy.bento import _requirements
+from ackd_deploy.recipe.bundled import bundled_folder
 
-SERVING = shipped_folder("serving")
+SERVING = bundled_folder("serving")
 
 
 @pytest.fixture

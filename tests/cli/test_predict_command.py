@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from artifact_builder import SENTENCES, build_artifact
 from click.testing import CliRunner
 
 from ackd_deploy.cli import cli
 from ackd_deploy.runtime import Classifier
+from tests.artifact_builder import SENTENCES, build_artifact
 
 
 def predict(artifact, *arguments, stdin=None):
@@ -79,7 +79,7 @@ def test_mistakes(tiny_artifact, arguments, code, message):
     assert "Traceback" not in done.output
 
 
-def test_no_artefact_at_all(tmp_path):
+def test_no_artifact_at_all(tmp_path):
     done = predict(tmp_path / "nowhere", "a")
     assert done.exit_code == 6
     assert "not a folder" in done.stderr

@@ -1,9 +1,9 @@
 import json
 
-from artifact_builder import build_artifact
 from click.testing import CliRunner
 
 from ackd_deploy.cli import cli
+from tests.artifact_builder import build_artifact
 
 
 def verify(*arguments):

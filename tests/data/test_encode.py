@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ackd_deploy.data import Rows, encode_rows
+from ackd_deploy.data import LabeledTexts, encode_rows
 from ackd_deploy.data.npy import NpyWriter
 from ackd_deploy.errors import DataError
 
@@ -18,7 +18,7 @@ TEXTS = ["a warm and funny film", "dull", "an elegant story told with rare patie
 
 
 def rows(texts=TEXTS, pairs=None):
-    return Rows(list(texts), pairs, np.arange(len(texts)) % 2, ("no", "yes"), "single_label_classification")
+    return LabeledTexts(list(texts), pairs, np.arange(len(texts)) % 2, ("no", "yes"), "single_label_classification")
 
 
 @pytest.mark.parametrize("pairs", [None, [*reversed(TEXTS)]], ids=["single", "pairs"])
@@ -196,10 +196,12 @@ def test_no_more_tokens_than_positions(tiny_teacher, tmp_path, model_type, most)
 
 
 def test_labels_of_every_type_come_back(tiny_teacher, tmp_path):
-    scores = Rows(TEXTS, None, np.array([0.5, -1, 2, 3], dtype=np.float32), ("score",), "regression")
+    scores = LabeledTexts(TEXTS, None, np.array([0.5, -1, 2, 3], dtype=np.float32), ("score",), "regression")
     assert encode_rows(scores, tiny_teacher, 16, tmp_path).labels.tolist() == [0.5, -1, 2, 3]
     sets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.float32)
-    many = encode_rows(Rows(TEXTS, None, sets, ("a", "b"), "multi_label_classification"), tiny_teacher, 16, tmp_path)
+    many = encode_rows(
+        LabeledTexts(TEXTS, None, sets, ("a", "b"), "multi_label_classification"), tiny_teacher, 16, tmp_path
+    )
     assert many.labels.shape == (4, 2)
     assert many.labels.dtype == np.float32
 

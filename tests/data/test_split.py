@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.data import Rows, calibration_slice, shared_rows, subset
+from ackd_deploy.data import LabeledTexts, calibration_slice, shared_rows, subset
 from ackd_deploy.data.split import draw
 
 
 def rows(texts, pairs=None):
-    return Rows(list(texts), pairs, np.arange(len(texts)), ("a",), "single_label_classification")
+    return LabeledTexts(list(texts), pairs, np.arange(len(texts)), ("a",), "single_label_classification")
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 200), st.integers(0, 2**32 - 1))

@@ -1,4 +1,4 @@
-"""Distils a recipe again and again in forks of itself, each killed by SIGKILL at a given moment; used by test_resume.
+"""Distills a recipe again and again in forks of itself, each killed by SIGKILL at a given moment; used by test_resume.
 
     python kill_worker.py RECIPE FOLDER MOMENT...
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ackd_deploy.data.encode import Encoded, encode_rows
-from ackd_deploy.data.rows import Rows
+from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.distill import bank as module
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
-from ackd_deploy.distill.models import load_classifier
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
+from ackd_deploy.models.classifiers import load_classifier
 
 CPU = torch.device("cpu")
 LAYERS = (2, 4)
@@ -23,7 +23,7 @@ LAYERS = (2, 4)
 @pytest.fixture(scope="module")
 def encoded(tiny_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     texts = [("a warm and funny film " * (1 + row % 5)).strip() + f" {row}" for row in range(25)]
-    rows = Rows(texts, None, np.arange(25) % 2, ("negative", "positive"), "single_label_classification")
+    rows = LabeledTexts(texts, None, np.arange(25) % 2, ("negative", "positive"), "single_label_classification")
     return encode_rows(rows, tiny_teacher, 32, tmp_path_factory.mktemp("encoded"))
 
 

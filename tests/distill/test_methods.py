@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import get_args
 
-from ackd_deploy.distill.methods import Terms, poolings, terms
+from ackd_deploy.distill.methods import LossWeights, loss_weights, poolings
 from ackd_deploy.recipe.schema import Distill, Method
 
 
 def test_every_method_has_terms() -> None:
-    assert all(isinstance(terms(method, Distill()), Terms) for method in get_args(Method))
+    assert all(isinstance(loss_weights(method, Distill()), LossWeights) for method in get_args(Method))
 
 
 def test_only_finetune_needs_no_teacher() -> None:
-    assert [m for m in get_args(Method) if not terms(m, Distill()).needs_bank] == ["finetune"]
+    assert [m for m in get_args(Method) if not loss_weights(m, Distill()).needs_bank] == ["finetune"]
 
 
 def test_finetune_keeps_the_full_weight_of_the_labels() -> None:
-    assert terms("finetune", Distill(ce_weight=0.2)) == Terms(1.0)
+    assert loss_weights("finetune", Distill(ce_weight=0.2)) == LossWeights(1.0)
 
 
 def test_the_ablation_changes_one_thing_at_a_time() -> None:
     distill = Distill()
-    kd, cdl, ackd = (terms(m, distill) for m in ("kd", "cdl", "ackd"))
+    kd, cdl, ackd = (loss_weights(m, distill) for m in ("kd", "cdl", "ackd"))
     assert (kd.ce, kd.kd) == (cdl.ce, cdl.kd) == (ackd.ce, ackd.kd)
     assert (kd.feature, cdl.feature, ackd.feature) == ("none", "cdl", "cdl")
     assert (cdl.weight, cdl.pooling) == (ackd.weight, ackd.pooling)
@@ -37,4 +37,4 @@ def test_poolings_for_the_bank() -> None:
 
 def test_a_method_can_have_a_weight_of_its_own() -> None:
     distill = Distill(feature_weight=5.0, feature_weights={"pkd": 0.25})
-    assert [terms(m, distill).weight for m in ("kd", "pkd", "rkd", "cdl", "ackd")] == [0.0, 0.25, 5.0, 5.0, 5.0]
+    assert [loss_weights(m, distill).weight for m in ("kd", "pkd", "rkd", "cdl", "ackd")] == [0.0, 0.25, 5.0, 5.0, 5.0]

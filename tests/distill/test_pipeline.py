@@ -174,7 +174,7 @@ def test_multi_label(new_run: Any, tmp_path: Path) -> None:
 
 
 def test_an_exploding_loss_stops_with_step_rows_and_rate(new_run: Any) -> None:
-    run = new_run("teacher.finetune.learning_rate=1e30", "teacher.finetune.clip_norm=1e30")
+    run = new_run("teacher.finetune.learning_rate=1e30", "teacher.finetune.max_grad_norm=1e30")
     with pytest.raises(TrainingDiverged, match=r"at step \d+, learning rate .*, training rows \d+, \d+") as caught:
         distill_run(run, device="cpu")
     assert caught.value.exit_code == 5

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ackd_deploy.distill import distill_run
-from ackd_deploy.distill.interrupt import Interruption
 from ackd_deploy.files import sha256_file
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run
+from ackd_deploy.training.interrupt import Interruption
 
 WORKER = Path(__file__).with_name("kill_worker.py")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from families import FAMILIES, save_model
 
 from ackd_deploy.export.graph import Graph, export_graph
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import Run
+from tests.export.families import FAMILIES, save_model
 
 # What must hold of a random student on 32 rows; latency is judged where a test is about it.
 LOOSE = {

@@ -1,12 +1,12 @@
 import numpy as np
 import onnx
 import pytest
-from families import FAMILIES, make_model, save_model
 
 from ackd_deploy.check.fusion import expected_fusion, fusion_gate
 from ackd_deploy.errors import ArtifactError, DataError, MissingExtra
-from ackd_deploy.export.fuse import fuse
+from ackd_deploy.export.fusion import fuse
 from ackd_deploy.export.graph import check_contract, export_graph, model_inputs, resolve_engine
+from tests.export.families import FAMILIES, make_model, save_model
 
 SHAPES = ((1, 4), (3, 11), (5, 37))
 

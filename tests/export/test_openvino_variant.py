@@ -6,12 +6,12 @@ import onnx
 import pytest
 
 from ackd_deploy.artifact.load import open_artifact
-from ackd_deploy.artifact.verify import verify_artifact
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.export import export_run, pipeline
-from ackd_deploy.export.package import graph_files
-from ackd_deploy.export.variants import Built
+from ackd_deploy.export.packaging import graph_files
+from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.runtime import Classifier, cpu_features
+from ackd_deploy.runtime.verify import verify_artifact
 
 pytest.importorskip("openvino")
 
@@ -22,10 +22,10 @@ LENIENT = {"invariance_max_score_change": 0.2, "invariance_max_flips": 32}
 
 
 @pytest.fixture
-def latency_favours(monkeypatch):
+def latency_favors(monkeypatch):
     """Stands where timing stands, so that the winner is known; the real one is tested below."""
 
-    def favour(winner):
+    def favor(winner):
         def timings(systems, workloads, **_):
             one = {}
             for system in systems:
@@ -35,15 +35,15 @@ def latency_favours(monkeypatch):
 
         monkeypatch.setattr(pipeline, "measure", timings)
 
-    return favour
+    return favor
 
 
 def rows_of(run):
     return {row["name"]: row for row in run.facts("export")["variants"]}
 
 
-def test_chosen_for_openvino_it_shares_the_graph_of_fp32(make_run, latency_favours):
-    latency_favours("openvino_fp32")
+def test_chosen_for_openvino_it_shares_the_graph_of_fp32(make_run, latency_favors):
+    latency_favors("openvino_fp32")
     run = make_run(export=ALL, gates=LENIENT)
     folder = export_run(run)
     manifest = open_artifact(folder)
@@ -82,10 +82,8 @@ def test_its_answers_are_timed_by_the_worker_that_times_all(make_run):
     assert "latency single / teacher" in {gate["gate"] for gate in row["gates"]}
 
 
-def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too(
-    make_run, latency_favours, monkeypatch
-):
-    latency_favours("fp32")
+def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too(make_run, latency_favors, monkeypatch):
+    latency_favors("fp32")
     honest = pipeline.build_variant
 
     def nudged(name, *arguments):
@@ -97,7 +95,7 @@ def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too
             weight.CopyFrom(onnx.numpy_helper.from_array(changed, weight.name))
             path = built.path.with_name("nudged.onnx")
             onnx.save(model, path)
-            return Built(**{**vars(built), "path": path})
+            return BuiltVariant(**{**vars(built), "path": path})
         return built
 
     monkeypatch.setattr(pipeline, "build_variant", nudged)
@@ -109,9 +107,9 @@ def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too
     assert [variant.name for variant in open_artifact(folder).variants] == ["fp32"]
 
 
-def test_where_it_is_missing_the_table_says_so_and_the_export_goes_on(make_run, latency_favours, monkeypatch, capsys):
+def test_where_it_is_missing_the_table_says_so_and_the_export_goes_on(make_run, latency_favors, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    latency_favours("fp32")
+    latency_favors("fp32")
     run = make_run(export=ALL)
     folder = export_run(run)
     expected = "OpenVINO isn't installed (pip install 'ackd-deploy[openvino]')"
@@ -124,7 +122,7 @@ def test_where_it_is_missing_the_table_says_so_and_the_export_goes_on(make_run, 
 
 
 def test_without_bfloat16_it_runs_in_fp32_and_asks_for_no_feature(graphs, tmp_path):
-    from ackd_deploy.export.search import Calibration
+    from ackd_deploy.export.quantization.search import Calibration
     from ackd_deploy.export.variants import build_variant
 
     _, graph = graphs["bert"]
@@ -135,9 +133,9 @@ def test_without_bfloat16_it_runs_in_fp32_and_asks_for_no_feature(graphs, tmp_pa
 
 
 def test_variants_of_one_graph_share_its_file(tmp_path):
-    fp32 = Built("fp32", tmp_path / "a", "fp32")
-    openvino = Built("openvino", tmp_path / "a", "bf16", engine="openvino", cpu_features=("bf16",))
-    int8 = Built("int8_static", tmp_path / "b", "int8", cpu_features=("vnni",))
+    fp32 = BuiltVariant("fp32", tmp_path / "a", "fp32")
+    openvino = BuiltVariant("openvino", tmp_path / "a", "bf16", engine="openvino", cpu_features=("bf16",))
+    int8 = BuiltVariant("int8_static", tmp_path / "b", "int8", cpu_features=("vnni",))
     built = [fp32, int8, openvino]
     assert graph_files(built, "openvino") == {
         "fp32": "model.onnx",

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from families import save_model
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.check.latency import Timing
@@ -16,6 +15,7 @@ from ackd_deploy.export.inputs import gather
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import Run
 from ackd_deploy.runtime import Classifier
+from tests.export.families import save_model
 
 WORDS = ["a", "warm", "and", "funny", "film", "the", "plot", "is", "dull", "jokes", "are", "stale", "actors", "shine"]
 TASKS = {

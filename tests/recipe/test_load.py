@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ackd_deploy.errors import AckdError, RecipeError, UsageError
 from ackd_deploy.recipe import dump_recipe, load_recipe, parse_recipe
-from ackd_deploy.recipe.shipped import shipped_recipe, shipped_recipes
+from ackd_deploy.recipe.bundled import bundled_recipe, bundled_recipes
 
 GOOD = "data: {train: a.csv, validation: b.csv}\nteacher: {model: m}\n"
 
@@ -85,7 +85,7 @@ def test_override_removes_a_section():
 
 
 def test_override_of_a_hub_split_by_a_file():
-    recipe = load_recipe(shipped_recipe("sst2_4layer"), overrides=["data.train=t.tsv", "teacher.model=/m"])
+    recipe = load_recipe(bundled_recipe("sst2_4layer"), overrides=["data.train=t.tsv", "teacher.model=/m"])
     assert recipe.data.train == "t.tsv"
     assert recipe.data.validation.hub == "nyu-mll/glue"
 
@@ -124,7 +124,7 @@ def test_recipe_that_is_no_text(tmp_path):
         load_recipe(path)
 
 
-@pytest.mark.parametrize("path", shipped_recipes(), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", bundled_recipes(), ids=lambda p: p.stem)
 def test_every_shipped_recipe_is_right_and_says_how_to_run_it(path):
     recipe = load_recipe(path)
     assert recipe.name == path.stem
@@ -162,3 +162,18 @@ def test_no_structure_makes_a_traceback(content):
         parse_recipe(yaml.safe_dump(content))
     except AckdError as error:
         assert error.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("teacher: {model: m, finetune: {clip_norm: 1.0}}", "teacher.finetune.clip_norm", "max_grad_norm"),
+        ("teacher: {model: m}\ndistill: {warmup_share: 0.1}", "distill.warmup_share", "warmup_ratio"),
+        ("teacher: {model: m}\ndistill: {sar: {spread: 0.5}}", "distill.sar.spread", "temperature"),
+    ],
+)
+def test_a_renamed_key_is_told_by_its_new_name(section, old, new):
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(f"data: {{train: a, validation: b}}\n{section}\n")
+    (problem,) = caught.value.problems
+    assert problem.endswith(f"{old}: this key is called {new} now")

@@ -69,7 +69,7 @@ def export_facts(**changed: Any) -> dict[str, Any]:
              "resident_mb": 148.0, "rounds": 15}  # fmt: skip
     fp32 = {
         "name": "fp32", "accuracy": 0.88, "n": None, "size_mb": 60.6, "latency_ratio": 0.45, "verdict": "pass",
-        "reasons": [], "note": "", "row_by_row": False, "timings": {"single": times, "batch": times},
+        "reasons": [], "note": "", "batch_sensitive": False, "timings": {"single": times, "batch": times},
         "slices": {"4-9 tokens": {"accuracy": 0.91, "rows": 50}, "label positive": {"recall": 0.9, "rows": 100}},
         "gates": [
             gate("parity", "pass", 2.1e-6, bound=1e-4, n=640),
@@ -78,7 +78,7 @@ def export_facts(**changed: Any) -> dict[str, Any]:
     }  # fmt: skip
     int8 = {
         "name": "int8_dynamic", "accuracy": 0.87, "n": None, "size_mb": 45.4, "latency_ratio": 0.2, "verdict": "fail",
-        "reasons": ["invariance 3 (bound 0)"], "note": "SmoothQuant 0.7", "row_by_row": True, "timings": {},
+        "reasons": ["invariance 3 (bound 0)"], "note": "SmoothQuant 0.7", "batch_sensitive": True, "timings": {},
         "slices": {}, "gates": [],
     }  # fmt: skip
     return {

@@ -12,8 +12,7 @@ from ackd_deploy.cli.report import command as report_command
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
 from ackd_deploy.report.compare import compare_runs
 from ackd_deploy.run import Run
-
-from .conftest import RECIPE, finish_model, save_predictions
+from tests.report.conftest import RECIPE, finish_model, save_predictions
 
 MakeRun = Callable[..., Run]
 

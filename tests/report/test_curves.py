@@ -52,7 +52,7 @@ def test_hostile_names_stay_text() -> None:
     assert root.get("aria-label") == name
 
 
-def test_colours_are_the_page_s_and_nothing_is_fetched() -> None:
+def test_colors_are_the_page_s_and_nothing_is_fetched() -> None:
     svg = curves_svg([Curve("a", [1, 2], [1, 2])], title="t", x_label="x", y_label="y", prefix="p", level=0.0)
     assert "var(--c0)" in svg
     assert "var(--ink)" in svg

@@ -13,8 +13,7 @@ from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.report import write_report
 from ackd_deploy.report.html import figure, render_report
 from ackd_deploy.run import Run
-
-from .conftest import RECIPE, export_facts, finish_model
+from tests.report.conftest import RECIPE, export_facts, finish_model
 
 MakeRun = Callable[..., Run]
 HOSTILE = '</script><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>{{ 7*7 }}'
@@ -55,7 +54,7 @@ class Page(HTMLParser):
 def test_page_tells_the_run(make_run: MakeRun) -> None:
     page = Page(render_report(make_run()))
     for expected in (
-        "Passed: fp32 is what the artefact serves",
+        "Passed: fp32 is what the artifact serves",
         "88.0 % accuracy (the teacher: 90.0)",
         "60.6 MB, 67 % of the teacher",
         "2.2 times the speed of the teacher in PyTorch",
@@ -69,7 +68,7 @@ def test_page_tells_the_run(make_run: MakeRun) -> None:
         "1.25 2.50 801 5.0 0.30 148",
         "4-9 tokens 50 91.0",
         "label positive 100 90.0",
-        "temperature in the artefact 1.3",
+        "temperature in the artifact 1.3",
         "model A processor",
         "Training loss",
         "SAR: effective sample size",
@@ -180,7 +179,7 @@ def test_run_with_nothing_done_has_a_page(tmp_path: Path) -> None:
 def test_other_tasks_have_a_page(make_run: MakeRun, problem_type: str, labels) -> None:
     import numpy as np
 
-    from .conftest import save_predictions
+    from tests.report.conftest import save_predictions
 
     run = make_run(recipe=RECIPE.replace("data: {", f"data: {{problem_type: {problem_type}, "), exported=False)
     generator = np.random.default_rng(1)

@@ -7,8 +7,7 @@ from scipy.stats import pearsonr
 from ackd_deploy.errors import DataError
 from ackd_deploy.report.paired import paired_difference
 from ackd_deploy.report.saved import Predictions
-
-from .conftest import logits_with
+from tests.report.conftest import logits_with
 
 LABELS = np.arange(200, dtype=np.int64) % 2
 

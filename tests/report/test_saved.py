@@ -10,8 +10,7 @@ from safetensors.numpy import save_file
 
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.report.saved import finite, metric_interval, read_metrics, read_predictions
-
-from .conftest import logits_with
+from tests.report.conftest import logits_with
 
 
 def test_cut_lines_are_skipped(tmp_path: Path) -> None:
@@ -47,7 +46,7 @@ def test_accuracy_s_interval_is_wilson_s(tmp_path: Path) -> None:
     labels = np.arange(10, dtype=np.int64) % 2
     path = tmp_path / "kd.safetensors"
     save_file({"logits": logits_with(range(8), labels), "labels": labels}, path)
-    # 8 of 10 by hand: centre (0.8 + 0.19207) / 1.38415, half width 1.95996 / 1.38415 · sqrt(0.016 + 0.0096036).
+    # 8 of 10 by hand: center (0.8 + 0.19207) / 1.38415, half width 1.95996 / 1.38415 · sqrt(0.016 + 0.0096036).
     low, high = metric_interval("single_label_classification", read_predictions(path))
     assert (low, high) == pytest.approx((0.490, 0.943), abs=5e-4)
 

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
 from ackd_deploy.run import Run
-
-from .conftest import RECIPE, export_facts, save_predictions
+from tests.report.conftest import RECIPE, export_facts, save_predictions
 
 MakeRun = Callable[..., Run]
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artifact_builder import SENTENCES, build_artifact
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_threads import problems_in_threads
 
 from ackd_deploy.errors import DataError, EnvironmentProblem, UsageError
 from ackd_deploy.runtime import Classifier
 from ackd_deploy.runtime.selftest import self_test
+from tests.artifact_builder import SENTENCES, build_artifact
+from tests.runtime.in_threads import problems_in_threads
 
 ABSENT = "amx_not_of_this_world"
 
@@ -22,7 +22,7 @@ def classifier(tiny_artifact: Path) -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def quantised(tiny_artifact: Path) -> Classifier:
+def quantized(tiny_artifact: Path) -> Classifier:
     return Classifier.load(tiny_artifact, threads=1, variant="int8_dynamic")
 
 
@@ -86,14 +86,14 @@ def test_a_mixture_keeps_its_order_and_its_answers(classifier, texts, batch_size
         assert mixed.scores == pytest.approx(single.scores, abs=1e-5)
 
 
-def test_row_by_row_gives_each_row_what_it_gets_alone_to_the_bit(quantised):
-    assert quantised.variant.row_by_row
+def test_row_by_row_gives_each_row_what_it_gets_alone_to_the_bit(quantized):
+    assert quantized.variant.batch_sensitive
     texts = [*SENTENCES, " ".join(SENTENCES), "a"]
-    alone = np.concatenate([quantised.logits([text]) for text in texts])
-    assert np.array_equal(quantised.logits(texts, batch_size=32), alone)
-    tokens = quantised.tokenize(texts)
+    alone = np.concatenate([quantized.logits([text]) for text in texts])
+    assert np.array_equal(quantized.logits(texts, batch_size=32), alone)
+    tokens = quantized.tokenize(texts)
     # Without it the rows would move each other: that is why the flag exists.
-    assert not np.array_equal(quantised._run(tokens), alone)
+    assert not np.array_equal(quantized._run(tokens), alone)
 
 
 def test_three_steps_equal_classify(classifier):

@@ -2,16 +2,16 @@ import json
 from pathlib import Path
 
 import pytest
-from artifact_builder import build_artifact
 
 from ackd_deploy.artifact import open_artifact, seal
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.runtime import Classifier
 from ackd_deploy.runtime.selftest import differences, self_test
+from tests.artifact_builder import build_artifact
 
 
 def with_scores(folder: Path, scores: list[float], label: str) -> Path:
-    """Seal the artefact again with another answer for the first golden sample."""
+    """Seal the artifact again with another answer for the first golden sample."""
     manifest = json.loads((folder / "ackd.json").read_text())
     manifest["golden"][0] |= {"scores": scores, "label": label}
     (folder / "ackd.json").write_text(json.dumps(manifest))

@@ -3,15 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artifact_builder import MAX_LENGTH, SENTENCES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_threads import problems_in_threads
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.processors import RobertaProcessing
 
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
+from tests.artifact_builder import MAX_LENGTH, SENTENCES
+from tests.runtime.in_threads import problems_in_threads
 
 words = st.sampled_from(" ".join(SENTENCES).split())
 texts = st.lists(words, max_size=60).map(" ".join)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conftest_serving import client, service
-from kserve_environment import kserve_python
-from soaking import figures, soak_artifact, soak_texts
+from tests.serving.kserve_environment import kserve_python
+from tests.serving.running_service import client, service
+from tests.serving.soaking import figures, soak_artifact, soak_texts
 
 __all__ = ["client", "figures", "kserve_python", "service", "soak_artifact", "soak_texts"]

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import httpx
-from hostile_sockets import hostile_connection
+
+from tests.serving.hostile_sockets import hostile_connection
 
 # The service's own default; a body beyond it is refused while the client may still be sending.
 MAX_BODY_BYTES = 1_048_576

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest_serving import ROOT
 from filelock import FileLock
+
+from tests.serving.running_service import ROOT
 
 FOLDER = ROOT / ".venv-kserve"
 PINS = ROOT / "constraints" / "kserve_client.txt"

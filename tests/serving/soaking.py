@@ -1,4 +1,4 @@
-"""How long the soak tests try, against which artefact, and where their figures go.
+"""How long the soak tests try, against which artifact, and where their figures go.
 
 `make test` runs them for seconds on a model of random weights. `make soak` sets what stands here, and ends with a
 table of the figures and build/soak.json.
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from artifact_builder import SENTENCES
+
+from tests.artifact_builder import SENTENCES
 
 # Seconds of mixed load, and how many texts a second it asks for at most: less than a busy machine can answer.
 SECONDS = float(os.environ.get("ACKD_SOAK_SECONDS", "60"))
@@ -104,7 +105,7 @@ def figures() -> Iterator[Figures]:
 
 @pytest.fixture(scope="session")
 def soak_artifact(request: pytest.FixtureRequest) -> Path:
-    """The tiny artefact, or the one that ACKD_SOAK_ARTIFACT names."""
+    """The tiny artifact, or the one that ACKD_SOAK_ARTIFACT names."""
     if ARTIFACT:
         return Path(ARTIFACT)
     tiny: Path = request.getfixturevalue("tiny_artifact")

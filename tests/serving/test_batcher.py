@@ -1,4 +1,4 @@
-"""serving/ackd_service/batcher.py, with a model that is a plain function and a clock that stands where it is put."""
+"""ackd_deploy/serving/batcher.py, with a model that is a plain function and a clock that stands where it is put."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ackd_service.batcher import Batcher, Closed, Overdue, QueueFull
+
+from ackd_deploy.serving.batcher import Batcher, Closed, Overdue, QueueFull
 
 
 class Counts:

@@ -1,10 +1,11 @@
-"""serving/ackd_service/batching.py"""
+"""ackd_deploy/serving/batching.py"""
 
 from __future__ import annotations
 
-from ackd_service.batching import choose_batch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ackd_deploy.serving.batching import choose_batch
 
 
 def test_nothing_waits():

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import Service, serving
-from hostile import CUT_OFF, attack
-from soaking import HOSTILE_REQUESTS, Figures, model_name, resident_mb
+
+from tests.serving.hostile import CUT_OFF, attack
+from tests.serving.running_service import Service, serving
+from tests.serving.soaking import HOSTILE_REQUESTS, Figures, model_name, resident_mb
 
 # Endings without a status that are as they should be: in each the client went on sending, or never finished.
 FAIR = {

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest_serving import serving
+
+from tests.serving.running_service import serving
 
 REQUEST = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import serving
-from soaking import KILLS, Figures
-from test_overload import metric
+
+from tests.serving.running_service import serving
+from tests.serving.soaking import KILLS, Figures
+from tests.serving.test_overload import metric
 
 CLIENTS = 8
 

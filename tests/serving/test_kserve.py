@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from artifact_builder import build_artifact
-from conftest_serving import serving
+
+from tests.artifact_builder import build_artifact
+from tests.serving.running_service import serving
 
 TEXTS = ["a warm and funny film", "noisy , empty and far too long !", "ünï😀"]
 INFER = "/v2/models/tiny/infer"

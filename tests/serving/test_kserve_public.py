@@ -12,8 +12,9 @@ import httpx
 import numpy as np
 import pytest
 import yaml
-from conftest_serving import SERVING, Service
-from kserve_environment import run_script
+
+from tests.serving.kserve_environment import run_script
+from tests.serving.running_service import SERVING, Service
 
 TEXTS = ["a warm and funny film", "noisy , empty and far too long !", "ünï😀"]
 # Where the packages are not there yet, the first of these tests installs them.

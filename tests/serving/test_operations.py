@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ackd_service.metrics import Metrics
-from ackd_service.settings import load_settings
-from conftest_serving import ROOT, SERVING
 from prometheus_client.parser import text_string_to_metric_families
+
+from ackd_deploy.serving.metrics import Metrics
+from ackd_deploy.serving.settings import load_settings
+from tests.serving.running_service import ROOT, SERVING
 
 K8S = SERVING / "k8s"
 DOCUMENTS = [
@@ -62,7 +63,7 @@ def test_containers_are_confined_and_set_only_known_variables():
 
 
 def test_the_pod_outlives_the_services_own_deadline():
-    from ackd_deploy.serve_launch import DRAIN_SECONDS
+    from ackd_deploy.deploy.launch import DRAIN_SECONDS
 
     (pod,) = [d["spec"]["template"]["spec"] for _, d in DOCUMENTS if d["kind"] == "Deployment"]
     before = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
@@ -112,7 +113,7 @@ def test_alerts_say_what_to_do():
 def test_the_dashboard_is_what_its_script_writes(tmp_path: Path):
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("make_dashboard", ROOT / "bench" / "make_dashboard.py")
+    spec = importlib.util.spec_from_file_location("make_dashboard", ROOT / "tools" / "make_dashboard.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import Service, serving
+
+from tests.serving.running_service import Service, serving
 
 # Little room and little batches, so that a tiny model can be kept busy by one test.
 SMALL = {

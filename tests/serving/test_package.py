@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import ROOT, SERVING, free_port, start
+
+from tests.serving.running_service import ROOT, SERVING, free_port, start
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -39,10 +40,10 @@ def test_requirements_are_the_closure_of_what_is_installed_and_hold_no_torch():
     wanted = pins()
     assert not {"torch", "transformers", "datasets", "optimum", "scikit-learn", "matplotlib"} & wanted.keys()
     for name, version in wanted.items():
-        assert metadata.version(name) == version, f"{name}: run python bench/pin_serving.py"
+        assert metadata.version(name) == version, f"{name}: run python tools/pin_serving.py"
 
 
-def test_the_bento_holds_service_artefact_and_nothing_to_train_with(built: dict[str, str]):
+def test_the_bento_holds_service_artifact_and_nothing_to_train_with(built: dict[str, str]):
     source = Path(built["folder"]) / "src"
     assert (source / "artifact" / "model.onnx").is_file()
     assert (source / "ackd_service" / "page" / "index.html").is_file()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest_serving import Service
 from hypothesis import HealthCheck, given, settings
+
+from tests.serving.running_service import Service
 
 schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
 from schemathesis.checks import CHECKS  # noqa: E402

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from artifact_builder import build_artifact
-from conftest_serving import SERVING, START_SECONDS, Service, free_port, serving, start
 
 from ackd_deploy.runtime import Classifier
+from tests.artifact_builder import build_artifact
+from tests.serving.running_service import SERVING, START_SECONDS, Service, free_port, serving, start
 
 TEXTS = ["a warm and funny film", "noisy , empty and far too long !", "the plot is dull", "a"]
 
@@ -243,7 +243,7 @@ def test_sigterm_answers_what_is_in_flight_and_exits(tiny_artifact: Path, tmp_pa
         assert '"event": "stopped"' in service.stderr()
 
 
-def test_a_damaged_artefact_is_refused_by_the_command(tiny_artifact: Path, tmp_path: Path):
+def test_a_damaged_artifact_is_refused_by_the_command(tiny_artifact: Path, tmp_path: Path):
     damaged = tmp_path / "artifact"
     shutil.copytree(tiny_artifact, damaged)
     with (damaged / "model.onnx").open("r+b") as graph:
@@ -255,7 +255,7 @@ def test_a_damaged_artefact_is_refused_by_the_command(tiny_artifact: Path, tmp_p
         assert "Traceback" not in service.stderr()
 
 
-def test_under_bentoml_a_damaged_artefact_never_gets_ready_and_says_why(tiny_artifact: Path, tmp_path: Path):
+def test_under_bentoml_a_damaged_artifact_never_gets_ready_and_says_why(tiny_artifact: Path, tmp_path: Path):
     damaged = tmp_path / "artifact"
     shutil.copytree(tiny_artifact, damaged)
     manifest = json.loads((damaged / "ackd.json").read_text())

@@ -1,14 +1,14 @@
-"""serving/ackd_service/settings.py"""
+"""ackd_deploy/serving/settings.py"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from ackd_service.settings import Settings, load_settings
-from conftest_serving import ROOT
 
 from ackd_deploy.errors import UsageError
+from ackd_deploy.serving.settings import Settings, load_settings
+from tests.serving.running_service import ROOT
 
 
 def test_defaults_need_no_variable():

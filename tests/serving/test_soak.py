@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import serving
-from soaking import RATE, SECONDS, Figures, flat, resident_mb
-from test_soak_rows import differs
 
 from ackd_deploy.runtime import Classifier, Prediction
+from tests.serving.running_service import serving
+from tests.serving.soaking import RATE, SECONDS, Figures, flat, resident_mb
+from tests.serving.test_soak_rows import differs
 
 # Seven clients of 128 texts at most fit into the queue of 1024 together: whatever the machine's speed, there is room
 # for every request, so that any answer but 200 is a failure.

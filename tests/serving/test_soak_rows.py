@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest_serving import Service, serving
-from soaking import Figures
 
 from ackd_deploy.runtime import Classifier, Prediction
+from tests.serving.running_service import Service, serving
+from tests.serving.soaking import Figures
 
 TOLERANCE = 1e-4
 

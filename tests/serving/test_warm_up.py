@@ -1,9 +1,10 @@
-"""serving/ackd_service/warm_up.py"""
+"""ackd_deploy/serving/warm_up.py"""
 
 from __future__ import annotations
 
 import pytest
-from ackd_service.warm_up import run_cost
+
+from ackd_deploy.serving.warm_up import run_cost
 
 
 def test_a_runs_own_cost_in_tokens():

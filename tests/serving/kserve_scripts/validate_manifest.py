@@ -1,6 +1,6 @@
 """Read an InferenceService (JSON on standard input) with KServe's and Kubernetes' own models, strictly.
 
-Their own deserialiser drops fields that it does not know; here these are errors, and so are missing fields, wrong
+Their own deserializer drops fields that it does not know; here these are errors, and so are missing fields, wrong
 types, and types without a model. Prints one problem a line and exits 1 where there is any. Runs in .venv-kserve.
 """
 

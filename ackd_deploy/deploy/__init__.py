@@ -1,0 +1,1 @@
+"""Starting the service, and building what carries it elsewhere."""

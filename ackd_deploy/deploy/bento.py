@@ -1,0 +1,95 @@
+"""Build a Bento that holds the service, its artifact and this package, without a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ackd_deploy.artifact import Manifest, open_artifact
+from ackd_deploy.errors import MissingExtra
+from ackd_deploy.recipe.bundled import bundled_folder
+
+__all__ = ["BuiltBento", "build_bento"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+# Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
+_ROOMS = ("artifact", "runtime", "serving", "tasks")
+_MODULES = ("__init__.py", "allocator.py", "errors.py", "files.py", "console.py", "py.typed")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltBento:
+    """A Bento in BentoML's store."""
+
+    tag: str
+    folder: Path
+    megabytes: float
+
+
+def build_bento(artifact: Path) -> BuiltBento:
+    """Check an artifact and build a Bento of it, in the store under BENTOML_HOME.
+
+    Raises:
+        ArtifactError: the artifact is damaged.
+        MissingExtra: BentoML is not installed.
+    """
+    manifest = open_artifact(artifact)
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    try:
+        import bentoml
+    except ImportError as error:
+        raise MissingExtra(f"BentoML cannot be imported: {error}", hint="pip install 'ackd-deploy[cpu]'") from error
+    with tempfile.TemporaryDirectory(prefix="ackd-package-") as name:
+        folder = Path(name)
+        _gather(folder, artifact, manifest)
+        bento = bentoml.build(
+            "service:Ackd",
+            name=_bento_name(manifest.name),
+            labels={"model": _label(manifest.name), "variant": _label(manifest.chosen)},
+            description=f"{manifest.name}: {manifest.problem_type}, {len(manifest.labels)} labels",
+            include=["**"],
+            build_ctx=str(folder),
+        )
+    return BuiltBento(str(bento.tag), Path(bento.path), sum(f.stat().st_size for f in _files(Path(bento.path))) / 1e6)
+
+
+def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    serving = bundled_folder("serving")
+    shutil.copyfile(serving / "service.py", folder / "service.py")
+    (folder / "requirements.txt").write_text(_requirements(serving, manifest), encoding="utf-8")
+    for room in _ROOMS:
+        shutil.copytree(_PACKAGE / room, folder / "ackd_deploy" / room, ignore=ignore)
+    for module in _MODULES:
+        if (_PACKAGE / module).is_file():
+            shutil.copyfile(_PACKAGE / module, folder / "ackd_deploy" / module)
+    # What the manifest lists was checked; whatever else lies in the folder stays where it is.
+    for relative in ("ackd.json", *manifest.files):
+        target = folder / "artifact" / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifact / relative, target)
+
+
+def _requirements(serving: Path, manifest: Manifest) -> str:
+    """The pins of the service, and those of the chosen variant's engine: 180 MB that others need not carry."""
+    pins = (serving / "requirements.txt").read_text(encoding="utf-8")
+    if manifest.variant().engine == "openvino":
+        lines = (serving / "requirements-openvino.txt").read_text(encoding="utf-8").splitlines()
+        pins += "".join(f"{line}\n" for line in lines if not line.startswith(("#", "-r ")))
+    return pins
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _bento_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9_.-]+", "-", name.lower()).strip("-_.") or "ackd"
+
+
+def _label(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")[:63]

@@ -1,0 +1,167 @@
+"""CDL, the contrastive distillation loss on hidden-state features, and who is a negative for whom."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ackd_deploy.distill.losses.features import at_least_float32
+
+__all__ = ["Contrast", "adaptive_mean", "cdl", "draw_rows", "negative_mask"]
+
+
+class Contrast(NamedTuple):
+    """What CDL says of each sample: all [..., B]; only ``loss`` carries a gradient."""
+
+    loss: Tensor
+    """−log of the share, 0 for a sample without negatives."""
+    share: Tensor
+    """p: the softmax share of the positive among itself and the negatives; 1 for a sample without negatives."""
+    margin: Tensor
+    """d: similarity of the positive less that of the hardest negative, in [−2, 2]; 0 for one without negatives."""
+    has_negative: Tensor
+    """[B] bool: False where the sample has nothing to be pushed away from and stays out of every mean."""
+
+
+def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Tensor, temperature: float) -> Contrast:
+    """Contrast each student feature with the teacher's features of the same and of other sentences.
+
+    For sample i, with s_ij = zS_i · zT_j and the negatives N(i)::
+
+        l_i = −log  exp(s_ii/τ) / (exp(s_ii/τ) + Σ_{j∈N(i)} exp(s_ij/τ))
+            =  log (1 + exp(logsumexp_{j∈N(i)} s_ij/τ − s_ii/τ))
+        p_i = exp(−l_i)
+        d_i = s_ii − max_{j∈N(i)} s_ij
+
+    The second form is the one computed: it keeps its digits when l is small. Everything happens in float32 (float64
+    stays), also under autocast. No gradient flows into the teacher's features.
+
+    Args:
+        student: [..., B, D] unit features of the student. Leading dimensions are layers.
+        positive: [..., B, D] unit features of the teacher for the same sentences, from the mapped layers.
+        negatives: [..., K, D] unit features of the teacher for the candidate negatives.
+        negative_mask: [B, K] bool, True where candidate k is a negative of sample i.
+        temperature: τ > 0.
+
+    Returns:
+        A :class:`Contrast` of [..., B] tensors.
+
+    References:
+        Guo et al., Adaptive Contrastive Knowledge Distillation for BERT Compression, Findings of ACL 2023 (the
+        abstract; positives and negatives as in CRD, Tian et al. 2020, and CoDIR, Sun et al. 2020).
+    """
+    _check(student, positive, negatives, negative_mask)
+    if not temperature > 0.0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")
+    has_negative = negative_mask.any(dim=-1)
+    with torch.autocast(student.device.type, enabled=False):
+        student = at_least_float32(student)
+        positive = positive.detach().to(student.dtype)
+        negatives = negatives.detach().to(student.dtype)
+        own = (student * positive).sum(-1)
+        if negatives.shape[-2] == 0:
+            # max and logsumexp have no value over nothing; the product keeps the graph whole.
+            zero = own * 0.0
+            return Contrast(zero, torch.ones_like(zero).detach(), zero.detach(), has_negative)
+        # A row without negatives keeps all its candidates here and is set to 0 below: masking them all would send
+        # NaN back through logsumexp.
+        excluded = ~negative_mask & has_negative.unsqueeze(-1)
+        others = (student @ negatives.transpose(-1, -2)).masked_fill(excluded, -torch.inf)
+        excess = torch.logsumexp(others / temperature, dim=-1) - own / temperature
+        loss = torch.where(has_negative, torch.logaddexp(excess, torch.zeros_like(excess)), 0.0)
+        with torch.no_grad():
+            share = torch.exp(-loss)
+            margin = torch.where(has_negative, own - others.amax(dim=-1), 0.0)
+    return Contrast(loss, share, margin, has_negative)
+
+
+def negative_mask(
+    problem_type: str,
+    labels: Tensor,
+    other_labels: Tensor,
+    rows: Tensor,
+    other_rows: Tensor,
+    *,
+    rule: str = "label",
+    gap: float | None = None,
+) -> Tensor:
+    """Which candidates are negatives of which samples: [B, K] bool.
+
+    ``rule='label'``: another class; another set of labels where there are several; for regression a target that
+    differs by more than ``gap``, or every other row where ``gap`` is None. ``rule='all'``: every other row.
+    A candidate with the sample's own global row id is the sample itself and never its negative.
+
+    Args:
+        problem_type: as in the recipe.
+        labels: of the samples: [B] class ids, [B] targets, or [B, C] zeros and ones.
+        other_labels: of the candidates: the same with K.
+        rows: [B] global row ids of the samples.
+        other_rows: [K] global row ids of the candidates.
+        rule: ``label`` or ``all``.
+        gap: δ for regression, in the target's unit.
+    """
+    others = rows.unsqueeze(1) != other_rows.unsqueeze(0)
+    if rule == "all":
+        return others
+    if rule != "label":
+        raise ValueError(f"unknown rule for negatives {rule!r}: use label or all")
+    if problem_type == "single_label_classification":
+        return others & (labels.unsqueeze(1) != other_labels.unsqueeze(0))
+    if problem_type == "multi_label_classification":
+        on, other_on = labels > 0.5, other_labels > 0.5
+        return others & (on.unsqueeze(1) != other_on.unsqueeze(0)).any(dim=-1)
+    if problem_type == "regression":
+        if gap is None:
+            return others
+        distance = (labels.reshape(-1, 1) - other_labels.reshape(1, -1)).abs()
+        return others & (distance > gap)
+    raise ValueError(f"unknown problem type {problem_type!r}")
+
+
+def draw_rows(total: int, count: int, seed: int, step: int) -> NDArray[np.int64]:
+    """Rows of the teacher's bank that serve as candidates in one step: ``min(count, total)`` different ones, [K].
+
+    A pure function of (seed, step): a resumed run draws what the interrupted one would have drawn.
+    """
+    generator = np.random.default_rng((seed, step))
+    drawn = generator.choice(total, size=min(count, total), replace=False, shuffle=False)
+    return np.sort(drawn).astype(np.int64)  # sorted: a memory-mapped bank is read in one direction
+
+
+def adaptive_mean(loss: Tensor, weights: Tensor, has_negative: Tensor, layer_weights: Tensor | None = None) -> Tensor:
+    """The adaptive contrastive loss of a batch: mean over layers of mean_{i: N(i)≠∅} w[i,m]·l[i,m], a scalar.
+
+    Args:
+        loss: [..., B] from :func:`cdl`; leading dimension, if any, is layers.
+        weights: [..., B], detached here.
+        has_negative: [B]; the others are left out of the mean. No sample with a negative: 0.
+        layer_weights: [M] relative weights of the layers, for [M, B] losses; None: equal.
+    """
+    counted = has_negative.to(loss.dtype)
+    per_layer = (loss * weights.detach().to(loss.dtype) * counted).sum(-1) / counted.sum().clamp(min=1.0)
+    if layer_weights is None:
+        return per_layer.mean()
+    if layer_weights.shape != per_layer.shape:
+        raise ValueError(f"{tuple(layer_weights.shape)} layer weights for losses {tuple(loss.shape)}")
+    total = layer_weights.sum().to(loss.dtype)
+    return (per_layer * layer_weights.to(loss.dtype)).sum() / torch.where(total > 0, total, 1.0)
+
+
+def _check(student: Tensor, positive: Tensor, negatives: Tensor, mask: Tensor) -> None:
+    agree = (
+        student.ndim >= 2
+        and student.shape == positive.shape
+        and negatives.shape[:-2] == student.shape[:-2]
+        and negatives.shape[-1] == student.shape[-1]
+        and mask.shape == (student.shape[-2], negatives.shape[-2])
+        and mask.dtype == torch.bool
+    )
+    if not agree:
+        raise ValueError(
+            f"student {tuple(student.shape)}, positive {tuple(positive.shape)}, negatives {tuple(negatives.shape)} "
+            f"and mask {tuple(mask.shape)} {mask.dtype} do not agree"
+        )

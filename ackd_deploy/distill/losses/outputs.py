@@ -1,0 +1,159 @@
+"""Losses on the outputs of the classifier: one value for each sample, and the caller takes the mean.
+
+All take half precision and compute in float32; float64 stays float64.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ackd_deploy.distill.losses.features import at_least_float32
+
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "kd_binary_kl",
+    "kd_kl",
+    "kd_loss",
+    "squared_error",
+    "task_loss",
+]
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of one class a sample: −log softmax(z)[y].
+
+    Args:
+        logits: [B, C].
+        labels: [B] class ids, int64.
+
+    Returns:
+        [B].
+    """
+    _same_batch(logits, labels)
+    return functional.cross_entropy(at_least_float32(logits), labels, reduction="none")
+
+
+def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross entropy of a multi-label sample: mean_c −[y_c log σ(z_c) + (1 − y_c) log σ(−z_c)].
+
+    Args:
+        logits: [B, C].
+        labels: [B, C], 0 or 1.
+
+    Returns:
+        [B].
+    """
+    _same_shape(logits, labels)
+    logits = at_least_float32(logits)
+    return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none").mean(-1)
+
+
+def squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
+    """(ŷ − y)², for regression.
+
+    Args:
+        predictions: [B] or [B, 1].
+        targets: [B] or [B, 1].
+
+    Returns:
+        [B].
+    """
+    predictions, targets = _column(predictions), _column(targets)
+    _same_shape(predictions, targets)
+    predictions = at_least_float32(predictions)
+    return (predictions - targets.to(predictions.dtype)).square()
+
+
+def kd_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Hinton's distillation: T²·KL(softmax(zT/T) ‖ softmax(zS/T)).
+
+    The mean over samples is PyTorch's ``batchmean``. T² keeps the size of the gradient when T changes: for large T the
+    value tends to (1/2C)·Σ_c (δ_c − mean δ)² with δ = zS − zT, which T is no part of.
+
+    Args:
+        student_logits: [B, C].
+        teacher_logits: [B, C]; no gradient flows into them.
+        temperature: T > 0.
+
+    Returns:
+        [B], at least 0.
+
+    References:
+        Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015.
+    """
+    _same_shape(student_logits, teacher_logits)
+    _positive(temperature)
+    student = functional.log_softmax(at_least_float32(student_logits) / temperature, dim=-1)
+    teacher = functional.log_softmax(at_least_float32(teacher_logits.detach()) / temperature, dim=-1)
+    return temperature**2 * functional.kl_div(student, teacher, reduction="none", log_target=True).sum(-1)
+
+
+def kd_binary_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Distillation of a multi-label classifier: T²·mean_c KL(Bernoulli(σ(zT_c/T)) ‖ Bernoulli(σ(zS_c/T))).
+
+    Each class is its own two-way softmax over (z_c, 0), so that it is :func:`kd_kl` class by class.
+
+    Args:
+        student_logits: [B, C].
+        teacher_logits: [B, C]; no gradient flows into them.
+        temperature: T > 0.
+
+    Returns:
+        [B], at least 0.
+    """
+    _same_shape(student_logits, teacher_logits)
+    _positive(temperature)
+    student = at_least_float32(student_logits) / temperature
+    teacher = at_least_float32(teacher_logits.detach()) / temperature
+    log_ratio_on = functional.logsigmoid(teacher) - functional.logsigmoid(student)
+    log_ratio_off = functional.logsigmoid(-teacher) - functional.logsigmoid(-student)
+    share_on = torch.sigmoid(teacher)
+    return temperature**2 * (share_on * log_ratio_on + (1.0 - share_on) * log_ratio_off).mean(-1)
+
+
+def task_loss(problem_type: str, logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss against the labels that belongs to ``problem_type``: [B]."""
+    if problem_type == "single_label_classification":
+        return cross_entropy(logits, labels)
+    if problem_type == "multi_label_classification":
+        return binary_cross_entropy(logits, labels)
+    if problem_type == "regression":
+        return squared_error(logits, labels)
+    raise ValueError(f"unknown problem type {problem_type!r}")
+
+
+def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """The loss against the teacher's outputs that belongs to ``problem_type``: [B].
+
+    Regression has no temperature: it is the squared error to the teacher's value.
+    """
+    if problem_type == "single_label_classification":
+        return kd_kl(student_logits, teacher_logits, temperature)
+    if problem_type == "multi_label_classification":
+        return kd_binary_kl(student_logits, teacher_logits, temperature)
+    if problem_type == "regression":
+        return squared_error(student_logits, teacher_logits.detach())
+    raise ValueError(f"unknown problem type {problem_type!r}")
+
+
+def _column(values: Tensor) -> Tensor:
+    return values.squeeze(-1) if values.ndim == 2 and values.shape[-1] == 1 else values
+
+
+def _same_batch(logits: Tensor, labels: Tensor) -> None:
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits {tuple(logits.shape)} and labels {tuple(labels.shape)} do not agree")
+
+
+def _same_shape(first: Tensor, second: Tensor) -> None:
+    # Broadcasting [B, 1] against [B] would give [B, B] without a word.
+    if first.shape != second.shape:
+        raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} differ")
+
+
+def _positive(temperature: float) -> None:
+    if not temperature > 0.0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")

@@ -1,0 +1,232 @@
+"""Classifiers on disk: find, check, load and save them. Safetensors only; no code of a checkpoint is ever run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from ackd_deploy.errors import DataError
+from ackd_deploy.files import atomic_folder, read_json, write_text
+from ackd_deploy.models.hub import fetch_model
+from ackd_deploy.models.safetensors_errors import os_errors
+from ackd_deploy.models.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
+
+__all__ = [
+    "label_names_of",
+    "load_classifier",
+    "locate_model",
+    "provide_tokenizer",
+    "save_classifier",
+]
+
+_GENERIC = re.compile(r"LABEL_\d+")
+
+
+def locate_model(reference: str, *, revision: str | None = None, key: str = "teacher.model") -> Path:
+    """Return the local folder of a model, fetched from the hub where the reference is a hub id.
+
+    Args:
+        reference: folder in Hugging Face layout, or hub id.
+        revision: commit of the hub model.
+        key: recipe key that holds the reference, for messages.
+
+    Raises:
+        HubUnreachable: it is a hub id that isn't cached here, and the hub cannot be reached.
+        DataError: the folder holds no usable model.
+    """
+    folder = Path(reference).expanduser()
+    if not folder.is_dir():
+        if folder.exists():
+            raise DataError(f"{key} is {reference}: a file, not a model's folder")
+        looks_local = reference.startswith((".", "/", "~")) or reference.count("/") > 1 or "\\" in reference
+        if looks_local or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", reference):
+            raise DataError(f"{key} is {reference}, and there is no such folder", hint=f"--set {key}=DIR")
+        folder = fetch_model(reference, revision=revision, key=key)
+    _check_files(folder, reference)
+    return folder
+
+
+def _check_files(folder: Path, reference: str) -> None:
+    if not (folder / "config.json").is_file():
+        raise DataError(f"the model {reference} has no config.json", hint="give a folder in Hugging Face layout")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise DataError(f"the model {reference}: config.json cannot be read: {error}") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise DataError(f"the model {reference}: config.json names no model_type")
+    if not ((folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file()):
+        pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+        if pickles:
+            raise DataError(
+                f"the model {reference} has only pickled weights ({', '.join(pickles[:3])}), which can run code",
+                hint="where you trust it, convert it to model.safetensors: load it and call save_pretrained(DIR)",
+            )
+        raise DataError(
+            f"the model {reference} has no weights: model.safetensors is missing",
+            hint="give a folder that save_pretrained wrote, or a hub id",
+        )
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
+        raise DataError(f"the model {reference} has no tokenizer", hint="tokenizer.json belongs beside its weights")
+
+
+def label_names_of(folder: Path) -> tuple[str, ...] | None:
+    """Return a model's label names in the order of its logits; None where they are generic or there are none."""
+    id2label = read_json(folder / "config.json").get("id2label")
+    if not isinstance(id2label, dict) or not id2label:
+        return None
+    try:
+        names = tuple(str(id2label[key]) for key in sorted(id2label, key=int))
+    except ValueError as error:
+        raise DataError(f"{folder}/config.json: id2label has keys that are no numbers") from error
+    return None if all(_GENERIC.fullmatch(name) for name in names) else names
+
+
+def load_classifier(
+    folder: Path,
+    label_names: Sequence[str],
+    problem_type: str,
+    *,
+    new_head_seed: int | None = None,
+    config: Any = None,
+) -> Any:
+    """Load a sequence classifier in float32, in eval mode, on the CPU.
+
+    Args:
+        folder: Hugging Face layout, checked by `locate_model`.
+        label_names: name of each logit.
+        problem_type: as in the recipe.
+        new_head_seed: draw a new head from this seed; None: the head in the checkpoint is kept, and must be there.
+        config: use this configuration in place of the folder's.
+
+    Raises:
+        DataError: the weights are damaged, of another shape, or lack the head.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    try:
+        config = config or AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        set_labels(config, label_names, problem_type)
+        with quiet_transformers(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(new_head_seed or 0)
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=new_head_seed is not None,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"the model in {folder} cannot be loaded: {reason}",
+            hint="model.safetensors or config.json there is damaged, or they do not belong together: fetch them again",
+        ) from error
+    missing = [k for k in info["missing_keys"] if not k.endswith("position_ids")]
+    body = [k for k in missing if k.startswith(f"{model.base_model_prefix}.") and ".pooler." not in k]
+    if body:
+        raise DataError(f"the model in {folder} lacks weights such as {sorted(body)[0]}")
+    for parameter in model.parameters():
+        # Loaded weights lie where the file's layout puts them, and products of unaligned matrices round differently.
+        parameter.data = parameter.data.clone()
+    if new_head_seed is not None:
+        _renew_head(model, new_head_seed)
+    elif missing:
+        raise DataError(
+            f"the model in {folder} has no trained classification head ({sorted(missing)[0]} is missing)",
+            hint="add a teacher.finetune section to the recipe, so that it is trained on your data first",
+        )
+    return model.eval()
+
+
+def set_labels(config: Any, label_names: Sequence[str], problem_type: str) -> None:
+    """Write label names and problem type into a configuration."""
+    config.id2label = dict(enumerate(label_names))
+    config.label2id = {name: index for index, name in enumerate(label_names)}
+    config.problem_type = problem_type
+
+
+def _renew_head(model: Any, seed: int) -> None:
+    # A head trained for other labels would be read by index; what isn't aligned by name starts afresh.
+    generator = torch.Generator().manual_seed(seed)
+    deviation = getattr(model.config, "initializer_range", 0.02)
+    base = {id(module) for module in model.base_model.modules()}
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and id(module) not in base:
+            with torch.no_grad():
+                module.weight.normal_(0.0, deviation, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from telling that a head is new, and from drawing bars over ours."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()
+
+
+def provide_tokenizer(folder: Path, converted: Path) -> Path:
+    """Return a folder with tokenizer.json: the model's own, or ``converted`` made from an older layout.
+
+    Raises:
+        DataError: the model's tokenizer has no fast form.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return folder
+    if (converted / "tokenizer.json").is_file():
+        return converted
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise DataError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
+    if not tokenizer.is_fast:
+        raise DataError(f"the tokenizer in {folder} has no fast form (tokenizer.json)")
+    with atomic_folder(converted) as target:
+        tokenizer.save_pretrained(target)
+        for name in ("vocab.txt", "special_tokens_map.json"):
+            if (folder / name).is_file() and not (target / name).exists():
+                shutil.copy(folder / name, target / name)
+    return converted
+
+
+def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: str) -> int:
+    """Write a classifier in Hugging Face layout, whole or not at all.
+
+    Writes config.json (label names, problem type), model.safetensors, README.md, and the tokenizer's files as both
+    lines of transformers read them, vocab.txt also where only tokenizer.json was there.
+
+    Returns:
+        Bytes of model.safetensors.
+    """
+    with atomic_folder(folder) as target:
+        with quiet_transformers(), os_errors():
+            model.save_pretrained(target, max_shard_size="100GB")
+        for name in TOKENIZER_FILES:
+            if (tokenizer_folder / name).is_file():
+                shutil.copyfile(tokenizer_folder / name, target / name)
+        settle_tokenizer(target, token_types=getattr(model.config, "type_vocab_size", 0) > 1)
+        write_text(target / "README.md", card)
+        return (target / "model.safetensors").stat().st_size

