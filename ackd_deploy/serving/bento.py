@@ -58,24 +58,19 @@ async def _or_else(first: ASGIApp, second: ASGIApp, scope: Scope, receive: Recei
 
 
 def pinned_image(requirements: Path, python_version: str) -> Image:
-    """Return the image of a Bento that installs ``requirements``, a file of pinned packages, as it stands."""
-    image = _PinnedImage(python_version=python_version)
-    image.pins = requirements
-    return image
+    """Return the image of a Bento that installs ``requirements``, a file of pinned packages, as it stands.
 
-
-class _PinnedImage(Image):  # type: ignore[misc]
-    """An image whose packages are pinned already.
-
-    BentoML's own way looks for uv even when nothing is to be locked, and installs it from a package index
-    into the environment that it builds from.
+    BentoML's own way looks for uv even when nothing is to be locked, and installs it from a package index into the
+    environment that it builds from.
     """
 
-    pins: Path
+    # A class of its own, since BentoML copies the image field by field, and would drop the file's name.
+    class PinnedImage(Image):  # type: ignore[misc]
+        def _freeze_python_requirements(self, bento_fs: Path, platform_: str | None = None) -> str:
+            pins = requirements.read_text(encoding="utf-8")
+            folder = bento_fs / "env" / "python"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "requirements.txt").write_text(pins, encoding="utf-8")
+            return pins
 
-    def _freeze_python_requirements(self, bento_fs: Path, platform_: str | None = None) -> str:
-        requirements = self.pins.read_text(encoding="utf-8")
-        folder = bento_fs / "env" / "python"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
-        return requirements
+    return PinnedImage(python_version=python_version)
