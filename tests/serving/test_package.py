@@ -46,8 +46,13 @@ def test_requirements_are_the_closure_of_what_is_installed_and_hold_no_torch():
 def test_the_bento_holds_service_artifact_and_nothing_to_train_with(built: dict[str, str]):
     source = Path(built["folder"]) / "src"
     assert (source / "artifact" / "model.onnx").is_file()
-    assert (source / "ackd_service" / "page" / "index.html").is_file()
-    assert sorted(path.name for path in (source / "ackd_deploy").iterdir() if path.is_dir()) == ["artifact", "runtime"]
+    assert (source / "ackd_deploy" / "serving" / "page" / "index.html").is_file()
+    assert sorted(path.name for path in (source / "ackd_deploy").iterdir() if path.is_dir()) == [
+        "artifact",
+        "runtime",
+        "serving",
+        "tasks",
+    ]
     requirements = (Path(built["folder"]) / "env" / "python" / "requirements.txt").read_text()
     assert "onnxruntime==" in requirements
     assert "torch" not in re.sub(r"^#.*$", "", requirements, flags=re.MULTILINE)
