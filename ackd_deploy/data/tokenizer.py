@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from ackd_deploy.errors import DataError
+from ackd_deploy.artifact.tokenizer_file import read_tokenizer
+from ackd_deploy.errors import ArtifactError, DataError
 
 __all__ = ["TokenizerFile"]
 
@@ -36,7 +37,11 @@ class TokenizerFile:
                 hint="save it with a fast tokenizer: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
             )
         try:
-            self._content = self.path.read_text(encoding="utf-8")
+            self._content = read_tokenizer(self.path)
+        except ArtifactError as error:
+            # What somebody gave, and not what this tool wrote.
+            raise DataError(error.message) from error
+        try:
             self._tokenizer = Tokenizer.from_str(self._content)
         except Exception as error:  # the tokenizers package raises bare Exception
             raise DataError(f"{self.path} cannot be read as a tokenizer: {error}") from error

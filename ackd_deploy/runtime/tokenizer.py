@@ -17,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.runtime.cpu import effective_cpus
 
 __all__ = ["Text", "TextTokenizer", "Tokens", "pad"]
 
 Text = str | tuple[str, str]
-
-_MAX_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +132,9 @@ def pad(rows: Sequence[Tokens], pad_id: int, inputs: Sequence[str]) -> dict[str,
 
 
 def _read(path: Path) -> Tokenizer:
-    if not path.is_file():
-        raise ArtifactError(f"{path} is missing or not a file")
-    if path.stat().st_size > _MAX_BYTES:
-        raise ArtifactError(f"{path} has more than {_MAX_BYTES:,} bytes")
+    content = read_tokenizer(path)
     try:
-        return Tokenizer.from_file(str(path))
+        return Tokenizer.from_str(content)
     except BaseException as error:
         if not _from_rust(error):
             raise

@@ -179,6 +179,51 @@ def test_two_gigabytes(tmp_path):
         inspect_onnx(path)
 
 
+def with_default(attribute: onnx.AttributeProto) -> onnx.ModelProto:
+    """A model with a function that gives one of its attributes a default value."""
+    function = helper.make_function("local", "F", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])],
+                                    [helper.make_opsetid("", 17)], attribute_protos=[attribute])  # fmt: skip
+    return model([helper.make_node("F", ["x"], ["y"], domain="local")], functions=(function,))
+
+
+def test_default_attributes_of_a_function_are_looked_at():
+    loop = helper.make_graph([helper.make_node("Loop", ["x"], ["y"])], "g", [], [])
+    with pytest.raises(ArtifactError, match="outside itself"):
+        inspect(with_default(helper.make_attribute("value", tensor("w", "/etc/passwd"))))
+    with pytest.raises(ArtifactError, match="Loop"):
+        inspect(with_default(helper.make_attribute("body", loop)))
+    inspect(with_default(helper.make_attribute("value", tensor("w"))))
+
+
+def calling(depth: int, calls: int) -> onnx.ModelProto:
+    """Functions F1 … Fdepth, each of which calls the next ``calls`` times; the last adds."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+    functions = []
+    for level in range(1, depth + 1):
+        inner = ("Add", {}) if level == depth else (f"F{level + 1}", {"domain": "local"})
+        names = ["a", *(f"t{i}" for i in range(1, calls)), "b"]
+        nodes = [
+            helper.make_node(inner[0], [names[i], names[i]][: 2 if level == depth else 1], [names[i + 1]], **inner[1])
+            for i in range(calls)
+        ]
+        functions.append(helper.make_function("local", f"F{level}", ["a"], ["b"], nodes, opsets))
+    return model([helper.make_node("F1", ["x"], ["y"], domain="local")], functions=tuple(functions))
+
+
+def test_functions_that_expand_without_bound():
+    # 10 calls in each of 9 functions: 10 ** 9 nodes from a file of a few kilobytes.
+    with pytest.raises(ArtifactError, match=r"expand to 1,000,000,000 nodes"):
+        inspect(calling(9, 10))
+    assert inspect_onnx(calling(3, 4).SerializeToString()).check().expanded_nodes() == 4**3
+
+
+def test_a_function_that_calls_itself():
+    again = helper.make_node("F", ["a"], ["b"], domain="local")
+    function = helper.make_function("local", "F", ["a"], ["b"], [again], [helper.make_opsetid("local", 1)])
+    with pytest.raises(ArtifactError, match="calls itself"):
+        inspect(model([helper.make_node("F", ["x"], ["y"], domain="local")], functions=(function,)))
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 200))
 def test_a_damaged_model_gives_facts_or_an_artifact_error(junk, position):

@@ -169,7 +169,7 @@ def test_folder_without_a_tokenizer(tmp_path):
 
 def test_damaged_tokenizer(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0"')
-    with pytest.raises(DataError, match="cannot be read as a tokenizer"):
+    with pytest.raises(DataError, match="is not a tokenizer"):
         encode_rows(rows(), tmp_path, 16, tmp_path / "cache")
 
 
