@@ -177,3 +177,36 @@ def test_a_renamed_key_is_told_by_its_new_name(section, old, new):
         parse_recipe(f"data: {{train: a, validation: b}}\n{section}\n")
     (problem,) = caught.value.problems
     assert problem.endswith(f"{old}: this key is called {new} now")
+
+
+def test_aliases_that_expand_without_bound_are_refused():
+    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for name, before in zip("bcdefghij", "abcdefghi", strict=True):
+        lines.append(f"{name}: &{name} [" + ", ".join([f"*{before}"] * 9) + "]")
+    text = "\n".join(lines)
+    assert len(text) < 600
+    for hostile in (text, "a: &a [*a]", "a: &a {b: *a}"):
+        with pytest.raises(RecipeError, match="alias"):
+            parse_recipe(hostile)
+    with pytest.raises(RecipeError, match="nested too deeply"):
+        parse_recipe("a: " + "[" * 2000 + "]" * 2000)
+
+
+def test_aliases_and_merge_keys_work():
+    recipe = parse_recipe(
+        """
+data: &files {train: a.tsv, validation: b.tsv, text: sentence}
+teacher: {model: m, finetune: &training {epochs: 2, learning_rate: 1e-4}}
+distill: {<<: *training, epochs: 5}
+"""
+    )
+    assert (recipe.distill.epochs, recipe.distill.learning_rate) == (5, 1e-4)
+    assert recipe.teacher.finetune is not None
+    assert recipe.teacher.finetune.epochs == 2
+    several = parse_recipe(
+        "data: {train: a, validation: b}\nteacher: {model: m, finetune: &one {epochs: 2}}\n"
+        "student: &two {layers: 2}\ndistill: {<<: [*one], epochs: 5}\n"
+    )
+    assert several.distill.epochs == 5
+    with pytest.raises(RecipeError, match=r"line 1.*twice"):
+        parse_recipe("data: {train: a, train: b}")
