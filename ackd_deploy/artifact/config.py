@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ackd_deploy.artifact.code_keys import code_keys
 from ackd_deploy.artifact.schema import MAX_LABELS, Manifest
 from ackd_deploy.errors import ArtifactError
 
@@ -21,9 +22,8 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     """
     if not isinstance(config, dict):
         raise ArtifactError(f"{source} holds no JSON object")
-    for key in ("auto_map", "custom_pipelines"):
-        if config.get(key):
-            raise ArtifactError(f"{source} has {key!r}, which names code to import: refused")
+    for key in code_keys(config):
+        raise ArtifactError(f"{source} has {key!r}, which names code to import: refused")
     _check_labels(config, manifest, source)
     task = config.get("problem_type")
     if task is not None and task != manifest.problem_type:

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from ackd_deploy.artifact.code_keys import code_keys
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import atomic_folder, read_json, write_text
 from ackd_deploy.models.hub import fetch_model
@@ -64,6 +65,12 @@ def _check_files(folder: Path, reference: str) -> None:
         raise DataError(f"the model {reference}: config.json cannot be read: {error}") from error
     if not isinstance(config, dict) or "model_type" not in config:
         raise DataError(f"the model {reference}: config.json names no model_type")
+    for name, content in (("config.json", config), ("tokenizer_config.json", _tokenizer_config(folder))):
+        for key in code_keys(content):
+            raise DataError(
+                f"the model {reference}: {name} has {key!r}, which names code to import: refused",
+                hint="remove the key where the model works without it; no code of a model is ever run here",
+            )
     if not ((folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file()):
         pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
         if pickles:
@@ -77,6 +84,14 @@ def _check_files(folder: Path, reference: str) -> None:
         )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         raise DataError(f"the model {reference} has no tokenizer", hint="tokenizer.json belongs beside its weights")
+
+
+def _tokenizer_config(folder: Path) -> Any:
+    path = folder / "tokenizer_config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def label_names_of(folder: Path) -> tuple[str, ...] | None:

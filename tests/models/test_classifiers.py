@@ -184,3 +184,14 @@ def test_an_older_tokenizer_is_converted(folder: Path, tmp_path: Path) -> None:
     assert made == tmp_path / "converted"
     assert Tokenizer.from_file(str(made / "tokenizer.json")).encode(text).ids == expected
     assert provide_tokenizer(folder, made) == made
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_a_model_that_names_code_is_refused_before_transformers_sees_it(tiny_teacher, tmp_path, monkeypatch, file):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_teacher, folder)
+    content = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(content | {"_attn_implementation_internal": "somebody/kernel"}))
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", lambda *_, **__: pytest.fail("transformers read it"))
+    with pytest.raises(DataError, match=rf"{file} has '_attn_implementation_internal'"):
+        locate_model(str(folder), key="student.init")
