@@ -42,7 +42,6 @@ from ackd_deploy.distill.pipeline import opened_context, prepare
 from ackd_deploy.models.student import build_student
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run, package_versions
-from ackd_deploy.tasks.metrics import metrics, primary
 from ackd_deploy.training.batch_schedule import BatchSchedule
 from ackd_deploy.training.checkpoint import Checkpoints
 from ackd_deploy.training.device import autocast
@@ -175,8 +174,7 @@ def to_accuracy(bench: Bench, name: str, bound: float, most_epochs: int) -> tupl
         model = bench.student()
         _, seconds = bench.loops[name](model, epochs * per_epoch)
         logits = predict_logits(model, context.validation, context.device)
-        problem = context.validation.problem_type
-        found = metrics(problem, logits, context.validation.labels)[primary(problem)]
+        found = context.validation.task.score(logits, context.validation.labels)
         best = max(best, found)
         if found >= bound:
             return seconds, found

@@ -61,7 +61,7 @@ def main() -> None:
                 other = Context(changed_run, context.device, context.dtype, context.world)
                 method = tried[name].distill.method
                 student_stage(other, method, teacher, bank, stage=stage, folder=None, seed=seed)
-        rows = compare_series(base.data.problem_type, [read_series(run, name, seeds) for name in tried])
+        rows = compare_series(base.data.task, [read_series(run, name, seeds) for name in tried])
     write_ablation({"validation": rows}, {"tried": options.tries, "overrides": options.overrides}, run.path("sweep"))
     Console().print(ablation_table(rows, title=f"{base.name}: {run.facts('teacher')['validation_rows']} rows"))
 

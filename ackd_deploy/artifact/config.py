@@ -54,7 +54,7 @@ def _check_labels(config: dict[str, Any], manifest: Manifest, source: str) -> No
         return
     if not isinstance(names, dict) or len(names) > MAX_LABELS:
         raise ArtifactError(f"{source} has an id2label that is no table of at most {MAX_LABELS:,} labels")
-    if manifest.problem_type == "regression" and len(names) == len(manifest.labels):
+    if not manifest.task.has_classes and len(names) == len(manifest.labels):
         # transformers writes LABEL_0 for the one output of a regression; the name means nothing.
         return
     expected = {str(index): name for index, name in enumerate(manifest.labels)}

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["MAX_LABELS", "EngineName", "Golden", "Manifest", "ProblemType", "VariantInfo"]
+from ackd_deploy.tasks import ProblemType, Task, task_of
+
+__all__ = ["MAX_LABELS", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
 MAX_LABELS = 10_000
 SCHEMA_VERSION = 1
 
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 EngineName = Literal["onnxruntime", "openvino"]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]+$")
@@ -100,7 +101,7 @@ class Manifest(_Part):
                 raise ValueError(f"{what} must differ from each other")
         if self.chosen not in {variant.name for variant in self.variants}:
             raise ValueError(f"chosen names {self.chosen!r}, which is none of the variants")
-        if self.problem_type == "single_label_classification" and len(self.labels) < 2:
+        if self.task.exclusive and len(self.labels) < 2:
             raise ValueError("single-label classification needs at least two labels")
         if "input_ids" not in self.inputs:
             raise ValueError("inputs must hold input_ids")
@@ -110,6 +111,11 @@ class Manifest(_Part):
             if sample.pair is not None and not self.text_pairs:
                 raise ValueError("a golden sample has a pair, but text_pairs is false")
         return self
+
+    @property
+    def task(self) -> Task:
+        """The task of the problem type."""
+        return task_of(self.problem_type)
 
     def variant(self, name: str | None = None) -> VariantInfo:
         """Return the variant of that name, or the chosen one.

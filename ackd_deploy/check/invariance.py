@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_most
 from ackd_deploy.runtime import Classifier, Tokens
-from ackd_deploy.runtime.predictions import activate
 
 __all__ = ["invariance_gates"]
 
@@ -28,17 +26,17 @@ def invariance_gates(
     Returns the number of labels that flip and the largest change of a score, each against its bound.
     """
     variant = classifier.variant.name
-    problem_type = classifier.manifest.problem_type
+    task = classifier.manifest.task
     temperature = classifier.manifest.temperature
     alone = np.concatenate([classifier.run([row]) for row in tokens])
-    scores = activate(alone, problem_type, temperature)
+    scores = task.activate(alone, temperature)
     flips, change, where = 0, 0.0, ""
     for layout, rows in _layouts(tokens, max_batch, seed):
         together = classifier.run([tokens[row] for row in rows])
-        difference = float(np.abs(activate(together, problem_type, temperature) - scores[rows]).max())
+        difference = float(np.abs(task.activate(together, temperature) - scores[rows]).max())
         if not difference <= change:  # written so that NaN counts as the largest
             change, where = difference, layout
-        flips += _flips(problem_type, alone[rows], together)
+        flips += task.flips(together, alone[rows])
     n = len(tokens)
     return [
         at_most("batch flips", variant, flips, max_flips, n=n),
@@ -56,11 +54,3 @@ def _layouts(tokens: Sequence[Tokens], max_batch: int, seed: int) -> Iterator[tu
     others = [row for row in range(len(tokens)) if row != longest]
     for start in range(0, len(others), max(1, max_batch - 1)):
         yield "padded to the longest row", [*others[start : start + max(1, max_batch - 1)], longest]
-
-
-def _flips(problem_type: str, alone: npt.NDArray[np.float32], together: npt.NDArray[np.float32]) -> int:
-    if problem_type == "single_label_classification":
-        return int((alone.argmax(axis=1) != together.argmax(axis=1)).sum())
-    if problem_type == "multi_label_classification":
-        return int(((alone > 0) != (together > 0)).any(axis=1).sum())
-    return 0

@@ -56,8 +56,8 @@ def command(
     from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
     from ackd_deploy.experiments.comparison import compare_series
 
-    problem_type = run.recipe.data.problem_type
-    results = {held_out: compare_series(problem_type, series) for held_out, series in everything.items()}
+    task = run.recipe.data.task
+    results = {held_out: compare_series(task, series) for held_out, series in everything.items()}
     teacher = run.facts("teacher")
     facts: dict[str, Any] = {
         "recipe": run.recipe.name,
@@ -76,5 +76,5 @@ def command(
         found = teacher["metrics" if held_out == "validation" else "test_metrics"][rows[0]["metric"]]
         title = f"{run.recipe.name}, {teacher[f'{held_out}_rows']} {held_out} rows: teacher {100 * found:.2f}"
         console.print_table(ablation_table(rows, title=title))
-    console.log("* the interval leaves out 0; it covers other seeds and other rows")
+    console.log("* a difference is shown: the interval, over other seeds and other rows, leaves out 0")
     console.log(f"written: {', '.join(map(str, files))}")

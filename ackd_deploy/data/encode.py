@@ -18,6 +18,7 @@ from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import atomic_folder, read_json, remove_leftovers, restore_folder, sha256_file, write_json
 from ackd_deploy.locking import exclusive
+from ackd_deploy.tasks import Task, task_of
 
 __all__ = ["Encoded", "encode_rows"]
 
@@ -63,6 +64,11 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def task(self) -> Task:
+        """The task of the problem type."""
+        return task_of(self.problem_type)
 
     @property
     def total_tokens(self) -> int:

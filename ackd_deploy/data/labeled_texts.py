@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.tasks import Task, task_of
+
 __all__ = ["LabeledTexts"]
 
 
@@ -35,6 +37,11 @@ class LabeledTexts:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def task(self) -> Task:
+        """The task of the problem type."""
+        return task_of(self.problem_type)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from ackd_deploy.data.label_readers import label_columns, read_labels
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table, read_table
-from ackd_deploy.data.targets import classes, flags, label_sets, scores
-from ackd_deploy.errors import DataError, RecipeError
+from ackd_deploy.errors import DataError
 from ackd_deploy.recipe.schema import Data, HubSplit
 
 __all__ = ["load_rows"]
@@ -33,39 +31,15 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
         MissingExtra: pyarrow or datasets would be needed and isn't installed.
         RecipeError: label columns and problem type don't go together.
     """
-    label_columns = _label_columns(data)
-    columns = [data.text, *([data.text_pair] if data.text_pair else []), *label_columns]
+    columns = [data.text, *([data.text_pair] if data.text_pair else []), *label_columns(data)]
     table = _read(source, columns)
     if not table.numbers:
         raise DataError(f"{table.source} holds no rows", hint="a header line alone is no data")
     problems = Problems(table.source, table.noun)
     texts = _texts(table, data.text, problems)
     pairs = _texts(table, data.text_pair, problems) if data.text_pair else None
-    if data.problem_type == "regression":
-        labels, names = scores(table, label_columns[0], problems)
-    elif data.problem_type == "single_label_classification":
-        labels, names = classes(table, label_columns[0], data.label_names, label_names, problems)
-    elif isinstance(data.label, list):
-        labels, names = flags(table, label_columns, data.label_names, label_names, problems)
-    else:
-        labels, names = label_sets(table, data.label, data.label_names, label_names, problems)
-    problems.raise_if_any()
-    _check_variety(table, labels, names, data.problem_type)
+    labels, names = read_labels(table, data, label_names, problems)
     return LabeledTexts(texts, pairs, labels, names, data.problem_type)
-
-
-def _label_columns(data: Data) -> list[str]:
-    if isinstance(data.label, str):
-        return [data.label]
-    if data.problem_type != "multi_label_classification":
-        raise RecipeError(
-            "recipe",
-            [f"data.label: several columns go with multi_label_classification, not {data.problem_type}"],
-            hint="name one column, or set data.problem_type",
-        )
-    if not data.label or len(set(data.label)) < len(data.label):
-        raise RecipeError("recipe", ["data.label: lists no column, or one twice"], hint="name each label column once")
-    return list(data.label)
 
 
 def _read(source: str | HubSplit, columns: list[str]) -> Table:
@@ -96,22 +70,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _check_variety(table: Table, labels: np.ndarray, names: Sequence[str], problem_type: str) -> None:
-    """Refuse labels that teach nothing: all the same, or each row its own."""
-    count = len(labels)
-    if (labels == labels[0]).all():
-        if problem_type == "single_label_classification":
-            what = f"one class only: {names[int(labels[0])]!r}"
-        else:
-            what = "one class only: the same labels on each row" if labels.ndim == 2 else "one and the same target"
-        raise DataError(
-            f"{table.source} has {what} ({count} rows)",
-            hint="a classifier needs rows of at least two classes; is data.label the right column?",
-        )
-    if problem_type == "single_label_classification" and count > 20 and len(np.unique(labels)) == count:
-        raise DataError(
-            f"{table.source}: each of the {count} rows has a label of its own, so there is nothing to learn",
-            hint="is data.label the right column? For numbers as targets set data.problem_type: regression",
-        )

@@ -16,7 +16,7 @@ from ackd_deploy.data.problems import Problems, listed
 from ackd_deploy.data.tables import Table
 from ackd_deploy.errors import DataError
 
-__all__ = ["classes", "flags", "label_sets", "scores"]
+__all__ = ["Targets", "classes", "flags", "label_sets", "scores"]
 
 Targets = tuple[npt.NDArray[Any], tuple[str, ...]]
 _MAX_CLASSES = 10_000

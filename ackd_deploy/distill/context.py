@@ -93,10 +93,10 @@ class Context:
     @cached_property
     def _train(self) -> tuple[LabeledTexts, bool]:
         data, known = self.recipe.data, label_names_of(self.source)
-        if data.problem_type == "regression" or self.recipe.teacher.finetune is None:
+        if not data.task.has_classes or self.recipe.teacher.finetune is None:
             # A teacher that is used as it is says what the labels are; without names, their number is still known.
             generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
-            names = None if data.problem_type == "regression" else known or generic
+            names = known or generic if data.task.has_classes else None
             return load_rows(data.train, data, names), self.recipe.teacher.finetune is None
         rows = load_rows(data.train, data, None)
         if known is not None and len(known) == len(rows.label_names):

@@ -22,7 +22,6 @@ from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.student import build_student
-from ackd_deploy.tasks.metrics import metrics, primary
 from ackd_deploy.training.checkpoint import Checkpoints
 from ackd_deploy.training.evaluate import predict_logits
 from ackd_deploy.training.interrupt import interruption
@@ -202,12 +201,12 @@ def _conclude(
     if context.process_group.is_first:
         run, validation = context.run, context.validation
         logits = predict_logits(model, validation, context.device)
-        found = metrics(validation.problem_type, logits, validation.labels)
+        found = validation.task.metrics(logits, validation.labels)
         held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}
         if (test := context.test) is not None:
             held_out["test_logits"] = predict_logits(model, test, context.device)
             held_out["test_labels"] = np.ascontiguousarray(test.labels)
-            found_on_test = metrics(test.problem_type, held_out["test_logits"], test.labels)
+            found_on_test = test.task.metrics(held_out["test_logits"], test.labels)
             facts = {**facts, "test_metrics": found_on_test, "test_rows": len(test)}
         model.to("cpu")
         if folder is not None:
@@ -216,7 +215,7 @@ def _conclude(
             facts = {**facts, "size_bytes": size, "sha256": sha256_file(folder / "model.safetensors")}
         predictions = _predictions(context, stage)
         write_bytes(predictions, save(held_out))
-        main = primary(validation.problem_type)
+        main = validation.task.metric.name
         run.finish(
             stage,
             metrics=found,

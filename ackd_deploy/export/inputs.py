@@ -16,7 +16,6 @@ from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
-from ackd_deploy.tasks.metrics import metrics, primary
 
 __all__ = ["Inputs", "Text", "calibration_feeds", "check_student", "gather", "texts_of"]
 
@@ -99,9 +98,9 @@ def check_student(run: Run, logits: npt.NDArray[np.floating], inputs: Inputs) ->
     Raises:
         ArtifactError: they differ: the folder does not hold what was trained, or its labels changed places.
     """
-    problem_type = run.recipe.data.problem_type
-    found = metrics(problem_type, logits, inputs.validation.labels)
-    name = primary(problem_type)
+    task = run.recipe.data.task
+    found = task.metrics(logits, inputs.validation.labels)
+    name = task.metric.name
     recorded = (run.facts(f"student-{run.recipe.distill.method}").get("metrics") or {}).get(name)
     # A row or two may fall to the other side when the student was trained on another device.
     if recorded is not None and abs(found[name] - float(recorded)) > 0.005 + 2.0 / len(inputs.validation):

@@ -29,8 +29,8 @@ from ackd_deploy.files import sha256_file
 from ackd_deploy.run import Run
 from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
 from ackd_deploy.runtime.tokenizer import TextTokenizer
-from ackd_deploy.tasks.metrics import primary
-from ackd_deploy.tasks.stats import expected_calibration_error, fit_temperature, softmax
+from ackd_deploy.tasks.activations import softmax
+from ackd_deploy.tasks.calibration import expected_calibration_error, fit_temperature
 
 __all__ = ["export_run"]
 
@@ -97,8 +97,7 @@ def _student(run: Run, inputs: Inputs) -> tuple[npt.NDArray[np.float32], dict[st
     logits = model.logits(inputs.texts)
     found = check_student(run, logits, inputs)
     temperature = 1.0
-    single_label = run.recipe.data.problem_type == "single_label_classification"
-    if run.recipe.export.fit_temperature and single_label:
+    if run.recipe.export.fit_temperature and run.recipe.data.task.exclusive:
         temperature = fit_temperature(model.logits(texts_of(inputs.calibration)), inputs.calibration.labels)
     return logits, found, temperature
 
@@ -214,7 +213,7 @@ def _facts(
         "variants": rows,
         "chosen": chosen.name if chosen else None,
         "workload": run.recipe.export.workload,
-        "metric": primary(run.recipe.data.problem_type),
+        "metric": run.recipe.data.task.metric.name,
         "student": student_metrics,
         "validation_rows": len(inputs.validation),
         "latency": {
@@ -267,14 +266,14 @@ def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
 
 def _calibration(inputs: Inputs, chosen: Classifier, temperature: float) -> dict[str, float | None]:
     """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
-    if inputs.validation.problem_type != "single_label_classification":
+    if not inputs.validation.task.exclusive:
         return {"temperature": temperature, "ece_before": None, "ece_after": None}
     logits = chosen.logits(inputs.texts)
     labels = inputs.validation.labels
     return {
         "temperature": temperature,
         "ece_before": expected_calibration_error(softmax(logits), labels),
-        "ece_after": expected_calibration_error(softmax(logits / temperature), labels),
+        "ece_after": expected_calibration_error(softmax(logits, temperature), labels),
     }
 
 

@@ -24,7 +24,6 @@ from ackd_deploy.recipe import Recipe
 from ackd_deploy.runtime import Classifier, open_engine
 from ackd_deploy.runtime.engines.session import is_cpu
 from ackd_deploy.runtime.tokenizer import TextTokenizer
-from ackd_deploy.tasks.metrics import metrics, primary
 
 __all__ = ["VariantReport", "as_row", "judge", "judge_latency"]
 
@@ -103,16 +102,16 @@ def judge(
         return found
     tokens = classifier.tokenize(inputs.texts)
     logits = classifier.run_sorted(tokens, recipe.export.max_batch)
-    problem_type, labels = recipe.data.problem_type, inputs.validation.labels
+    task, labels = recipe.data.task, inputs.validation.labels
     # By name: an artifact whose labels changed places must fail here, and not agree with itself.
     by_name = logits[:, [classifier.manifest.labels.index(name) for name in inputs.labels]]
     if built.precision != "fp32":
         # 8 or 16 bits cannot keep logits within 1e-4: the figure is shown, and the answers are judged.
         found.results.append(inform("parity", built.name, float(np.abs(by_name - student_logits).max()), n=len(labels)))
-    found.metric = metrics(problem_type, by_name, labels)[primary(problem_type)]
-    found.results += accuracy_gates(built.name, problem_type, student_logits, by_name, labels, gates)
+    found.metric = task.score(by_name, labels)
+    found.results += accuracy_gates(built.name, task, student_logits, by_name, labels, gates)
     lengths = [len(row.ids) for row in tokens]
-    found.slices = slices(problem_type, by_name, labels, np.array(lengths), inputs.labels)
+    found.slices = slices(task, by_name, labels, np.array(lengths), inputs.labels)
     sample = [tokens[row] for row in spread_by_length(lengths, _INVARIANCE_ROWS)]
     found.results += invariance_gates(
         classifier,

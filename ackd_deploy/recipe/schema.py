@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ackd_deploy.tasks import ProblemType, Task, task_of
+
 __all__ = [
     "Cdl",
     "Data",
@@ -34,7 +36,6 @@ Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 Method = Literal["finetune", "kd", "pkd", "rkd", "codir", "cdl", "ackd"]
 LayerMap = Literal["uniform", "last", "first", "skip"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -80,6 +81,11 @@ class Data(Section):
     calibration_rows: Count = Field(
         512, description="Training rows used for calibration of int8 and of the temperature."
     )
+
+    @property
+    def task(self) -> Task:
+        """The task of the problem type."""
+        return task_of(self.problem_type)
 
 
 class Optimization(Section):

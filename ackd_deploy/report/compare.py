@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
-from ackd_deploy.report.paired import Difference, paired_difference
-from ackd_deploy.report.saved import Predictions, finite, metric_interval, read_predictions
+from ackd_deploy.report.saved import Predictions, finite, read_predictions
 from ackd_deploy.report.summary import MISSING, number, percent
 from ackd_deploy.run import Run
-from ackd_deploy.tasks.metrics import metrics, primary
+from ackd_deploy.tasks.intervals import metric_interval
+from ackd_deploy.tasks.paired import Difference, paired_difference
 
 __all__ = ["Compared", "compare_runs", "compared_json", "comparison_table"]
 
@@ -52,29 +52,30 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
         )
     opened = [_open(reference) for reference in references]
     first_run, _, first = opened[0]
-    problem_type = first_run.recipe.data.problem_type
+    task = first_run.recipe.data.task
     compared = []
     for position, (reference, (run, model, saved)) in enumerate(zip(references, opened, strict=True)):
-        if run.recipe.data.problem_type != problem_type:
+        if run.recipe.data.task != task:
             raise DataError(
-                f"{reference} is a {run.recipe.data.problem_type} run, {references[0]} a {problem_type} run"
+                f"{reference} is a {run.recipe.data.problem_type} run, {references[0]} a {task.problem_type} run"
             )
-        try:
-            difference = paired_difference(problem_type, first, saved) if position else None
-        except DataError as error:
-            raise DataError(f"{references[0]} and {reference}: {error.message}", hint=error.hint) from error
+        if not saved.same_rows(first):
+            raise DataError(
+                f"{references[0]} and {reference}: the validation rows differ ({len(first.labels)} and "
+                f"{len(saved.labels)} rows, or the same number with other labels), so there is nothing to pair",
+                hint="compare runs whose recipes name the same data.validation",
+            )
         size = finite(run.facts("teacher" if model == "teacher" else f"student-{model}").get("size_bytes"))
-        metric = primary(problem_type)
         compared.append(
             Compared(
                 name=f"{run.folder.resolve().name}:{model}",
-                metric=metric,
-                value=metrics(problem_type, saved.logits, saved.labels)[metric],
-                interval=metric_interval(problem_type, saved),
+                metric=task.metric.name,
+                value=task.score(saved.logits, saved.labels),
+                interval=metric_interval(task, saved.logits, saved.labels),
                 rows=len(saved.labels),
                 seed=run.recipe.seed,
                 size_mb=None if size is None else size / 1e6,
-                difference=difference,
+                difference=paired_difference(task, first.logits, saved.logits, saved.labels) if position else None,
             )
         )
     return compared
@@ -107,7 +108,7 @@ def comparison_table(compared: Sequence[Compared]) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
         caption=f"{metric} in % on the same {compared[0].rows:,} rows; differences to the first in points, paired 95 % "
-        "bootstrap; p: McNemar's exact test. One seed each: the spread between seeds is not in these intervals.",
+        "interval; p: McNemar's exact test. One seed each: the spread between seeds is not in these intervals.",
         caption_justify="left",
     )
     table.add_column("model", overflow="fold", ratio=1, min_width=10)

@@ -114,7 +114,7 @@ def _sar(run: Run) -> dict[str, Any]:
 def _quality(run: Run, predictions: dict[str, Predictions]) -> dict[str, Any]:
     """Calibration and labels apart; for the other kinds of task these are not defined in the same way."""
     empty: dict[str, Any] = {"calibration": [], "reliability": None, "labels": [], "label_models": []}
-    if run.recipe.data.problem_type != "single_label_classification" or not predictions:
+    if not run.recipe.data.task.exclusive or not predictions:
         return empty
     from ackd_deploy.report.plots import reliability_svg
 

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd_deploy.report.saved import Predictions
-from ackd_deploy.tasks.stats import CALIBRATION_BINS, expected_calibration_error, softmax, wilson_interval
+from ackd_deploy.tasks import SINGLE_LABEL
+from ackd_deploy.tasks.activations import softmax
+from ackd_deploy.tasks.calibration import calibration_bins, expected_calibration_error
+from ackd_deploy.tasks.intervals import wilson_interval
+from ackd_deploy.tasks.single_label import class_recalls
 
 __all__ = ["Calibration", "Slice", "calibration", "label_slices", "reliability"]
 
@@ -41,17 +45,16 @@ def calibration(models: Mapping[str, Predictions], teacher: str | None = None) -
     found = []
     for name, saved in models.items():
         probabilities = softmax(saved.logits)
-        chosen = saved.logits.argmax(axis=1)
         reference = models.get(teacher) if teacher is not None and name != teacher else None
         found.append(
             Calibration(
                 name=name,
                 error=expected_calibration_error(probabilities, saved.labels),
                 confidence=float(probabilities.max(axis=1).mean()),
-                accuracy=float((chosen == saved.labels).mean()),
+                accuracy=SINGLE_LABEL.score(saved.logits, saved.labels),
                 agreement=None
                 if reference is None or reference.logits.shape != saved.logits.shape
-                else float((reference.logits.argmax(axis=1) == chosen).mean()),
+                else float(SINGLE_LABEL.agree(saved.logits, reference.logits).mean()),
             )
         )
     return found
@@ -59,14 +62,8 @@ def calibration(models: Mapping[str, Predictions], teacher: str | None = None) -
 
 def reliability(saved: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean confidence and accuracy in %, a value for each of the equal bins with enough rows to mean something."""
-    probabilities = softmax(saved.logits)
-    confidence, right = probabilities.max(axis=1), saved.logits.argmax(axis=1) == saved.labels
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    used = [b for b in range(CALIBRATION_BINS) if (bins == b).sum() >= _MIN_ROWS_IN_BIN]
-    return (
-        np.array([100 * float(confidence[bins == b].mean()) for b in used]),
-        np.array([100 * float(right[bins == b].mean()) for b in used]),
-    )
+    bins = [b for b in calibration_bins(softmax(saved.logits), saved.labels) if b.rows >= _MIN_ROWS_IN_BIN]
+    return np.array([100 * b.confidence for b in bins]), np.array([100 * b.accuracy for b in bins])
 
 
 @dataclass(frozen=True)
@@ -82,15 +79,11 @@ def label_slices(models: Mapping[str, Predictions], label_names: Sequence[str]) 
     """Recall of each label for each of the models, for up to 30 labels, the most frequent first."""
     if not models:
         return []
-    labels = next(iter(models.values())).labels
-    ids, counts = np.unique(labels, return_counts=True)
+    recalls = [class_recalls(saved.logits, saved.labels) for saved in models.values()]
+    counts = {label: rows for label, (_, rows) in recalls[0].items()}
     slices = []
-    for position in np.argsort(-counts, kind="stable")[:_MAX_LABELS]:
-        label, rows = int(ids[position]), int(counts[position])
-        right = []
-        for saved in models.values():
-            hits = int((saved.logits.argmax(axis=1)[saved.labels == label] == label).sum())
-            right.append((hits / rows, wilson_interval(hits, rows)))
+    for label, rows in sorted(counts.items(), key=lambda entry: -entry[1])[:_MAX_LABELS]:
+        right = [(found[label][0] / rows, wilson_interval(found[label][0], rows)) for found in recalls]
         name = label_names[label] if 0 <= label < len(label_names) else f"label {label}"
         slices.append(Slice(name, rows, tuple(right)))
     return slices

@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.tasks.metrics import metrics, primary
-from ackd_deploy.tasks.stats import wilson_interval
 
-__all__ = ["Predictions", "finite", "metric_interval", "read_metrics", "read_predictions"]
+__all__ = ["Predictions", "finite", "read_metrics", "read_predictions"]
 
 Array = NDArray[Any]
-_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,10 @@ class Predictions:
 
     logits: Array
     labels: Array
+
+    def same_rows(self, other: Predictions) -> bool:
+        """Whether another model's labels are the same, as far as they tell that the rows are."""
+        return np.array_equal(self.labels, other.labels)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -54,24 +55,6 @@ def finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
-
-
-def metric_interval(problem_type: str, saved: Predictions, *, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the primary metric over the validation rows.
-
-    Wilson's for accuracy, which is a proportion; the percentile bootstrap over rows for the others, which are none.
-    """
-    n = len(saved.labels)
-    name = primary(problem_type)
-    if name == "accuracy":
-        return wilson_interval(int((saved.logits.argmax(axis=1) == saved.labels).sum()), n)
-    generator = np.random.default_rng(seed)
-    figures = []
-    for _ in range(_DRAWS):
-        picked = generator.integers(0, n, size=n)
-        figures.append(metrics(problem_type, saved.logits[picked], saved.labels[picked])[name])
-    low, high = np.quantile(figures, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

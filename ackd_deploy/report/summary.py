@@ -12,10 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.report.saved import finite, metric_interval, read_predictions
+from ackd_deploy.report.saved import finite, read_predictions
 from ackd_deploy.run import Run
-from ackd_deploy.tasks.metrics import primary
-from ackd_deploy.tasks.stats import wilson_interval
+from ackd_deploy.tasks.intervals import metric_interval, wilson_interval
 
 __all__ = ["METHOD_NAMES", "Row", "summary_json", "summary_rows", "summary_table"]
 
@@ -83,22 +82,23 @@ def summary_rows(run: Run) -> list[Row]:
 
 def _model_row(run: Run, role: Role, key: str, stage: str) -> Row:
     facts = run.facts(stage)
-    problem_type = run.recipe.data.problem_type
-    metric = primary(problem_type)
-    value, size = finite((facts.get("metrics") or {}).get(metric)), finite(facts.get("size_bytes"))
+    task = run.recipe.data.task
+    metric = task.metric
+    value, size = finite((facts.get("metrics") or {}).get(metric.name)), finite(facts.get("size_bytes"))
     count = facts.get("validation_rows")
     interval = None
-    if value is not None and count and metric == "accuracy":
+    if value is not None and count and metric.is_share:
         interval = wilson_interval(round(value * count), count)
     elif value is not None:
         # Other metrics are no proportions: their interval needs the rows. Without them the figure stands alone.
         with suppress(ArtifactError):
-            interval = metric_interval(problem_type, read_predictions(run.path("predictions", f"{key}.safetensors")))
+            saved = read_predictions(run.path("predictions", f"{key}.safetensors"))
+            interval = metric_interval(task, saved.logits, saved.labels)
     return Row(
         role=role,
         key=key,
         name=METHOD_NAMES.get(key, key),
-        metric=metric,
+        metric=metric.name,
         value=value,
         interval=interval,
         rows=count,
@@ -116,20 +116,20 @@ def _torch_ratio(run: Run, key: str) -> float | None:
 
 def _variant_rows(run: Run) -> list[Row]:
     facts = run.facts("export")
-    metric = primary(run.recipe.data.problem_type)
+    metric = run.recipe.data.task.metric
     rows = []
     for entry in facts.get("variants") or []:
         key = str(entry.get("name", MISSING))
         value, count = finite(entry.get("accuracy")), entry.get("n")
         interval = _pair(entry.get("interval"))
-        if interval is None and value is not None and count and metric == "accuracy":
+        if interval is None and value is not None and count and metric.is_share:
             interval = wilson_interval(round(value * count), count)
         rows.append(
             Row(
                 role="variant",
                 key=key,
                 name=f"exported {key.replace('_', ' ')}",
-                metric=metric,
+                metric=metric.name,
                 value=value,
                 interval=interval,
                 rows=count,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ackd_deploy import __version__
-from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
 from ackd_deploy.report.compare import p_value, points
-from ackd_deploy.report.paired import paired_difference
 from ackd_deploy.report.saved import Predictions, finite, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
 from ackd_deploy.run import Run
+from ackd_deploy.tasks.paired import paired_difference
 
 __all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "verdict"]
 
@@ -83,10 +83,10 @@ def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
     said = []
     others = [key for key in predictions if key not in (main, "teacher")] + ["teacher"] * ("teacher" in predictions)
     for other in others if main in predictions else []:
-        try:
-            d = paired_difference(run.recipe.data.problem_type, predictions[other], predictions[main])
-        except DataError:
+        reference, ours = predictions[other], predictions[main]
+        if not ours.same_rows(reference):
             continue
+        d = paired_difference(run.recipe.data.task, reference.logits, ours.logits, ours.labels)
         test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
         said.append(
             f"T{_spoken(main)[1:]} against {_spoken(other)}: {points(d.difference)} points "

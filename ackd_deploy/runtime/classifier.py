@@ -16,7 +16,7 @@ from ackd_deploy.runtime.cpu import cpu_features
 from ackd_deploy.runtime.engines.base import EngineSession
 from ackd_deploy.runtime.engines.opening import open_engine
 from ackd_deploy.runtime.engines.session import first_line
-from ackd_deploy.runtime.predictions import Prediction, activate, decide
+from ackd_deploy.runtime.predictions import Prediction, decide
 from ackd_deploy.runtime.tokenizer import Text, TextTokenizer, Tokens, pad
 from ackd_deploy.runtime.variant_choice import choose_variant
 
@@ -181,9 +181,9 @@ class Classifier:
         """Turn logits [N, C] into predictions: the last of the three steps."""
         manifest = self.manifest
         return decide(
-            activate(logits, manifest.problem_type, manifest.temperature),
+            manifest.task.activate(logits, manifest.temperature),
             manifest.labels,
-            manifest.problem_type,
+            manifest.task,
             [row.num_tokens for row in tokens],
             [len(row.ids) for row in tokens],
         )

@@ -113,7 +113,7 @@ class Classify:
     def _result(self, prediction: Prediction, asked: ClassifyRequest) -> dict[str, Any]:
         result: dict[str, Any] = {"label": prediction.label, "score": prediction.score}
         classifier, _ = self.lifecycle.ready()
-        if classifier.manifest.problem_type == "multi_label_classification":
+        if classifier.manifest.task.several_labels:
             result["labels"] = list(prediction.labels)
         result["truncated"] = prediction.truncated
         result["num_tokens"] = prediction.num_tokens

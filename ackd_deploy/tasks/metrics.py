@@ -1,110 +1,84 @@
-"""Task metrics as pure functions of logits and labels; higher is better for every primary metric."""
+"""Metrics of decisions against labels; higher is better for every metric that can decide."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-__all__ = ["metrics", "predicted", "primary", "row_scores"]
+__all__ = ["ACCURACY", "MICRO_F1", "PEARSON", "Metric", "macro_f1"]
 
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
 
 
-def primary(problem_type: str) -> str:
-    """Return the name of the metric that tables and gates use for a problem type."""
-    return {
-        "single_label_classification": "accuracy",
-        "multi_label_classification": "micro_f1",
-        "regression": "pearson",
-    }[problem_type]
+@dataclass(frozen=True)
+class Metric:
+    """A figure that depends on the rows only through means of K statistics of each of them.
 
+    That is what makes its interval cheap: a bootstrap resamples the rows' statistics, and never computes the metric
+    from decisions again.
 
-def predicted(problem_type: str, logits: Array) -> Array:
-    """Return the decision that a row of logits stands for.
-
-    Args:
-        problem_type: as in the recipe.
-        logits: [N, C]; [N, 1] or [N] for regression.
-
-    Returns:
-        [N] class ids; [N, C] booleans where each label stands for itself; [N] values for regression.
+    Attributes:
+        name: as tables and records have it.
+        rows: (decisions, truth) -> [N, K] statistics of each row.
+        of_means: [..., K] means of them -> [...] the metric.
+        is_share: whether it is the share of rows that are right (K = 1, each 0 or 1), so that Wilson's interval and
+            McNemar's test hold.
     """
-    if problem_type == "single_label_classification":
-        return np.asarray(logits.argmax(axis=1))
-    if problem_type == "multi_label_classification":
-        # sigmoid(x) > 1/2
-        return np.asarray(logits > 0)
-    return np.asarray(logits.reshape(len(logits)), dtype=np.float64)
+
+    name: str
+    rows: Callable[[Array, Array], Floats]
+    of_means: Callable[[Floats], Floats]
+    is_share: bool = False
+
+    def value(self, decisions: Array, truth: Array) -> float:
+        """Return the metric of N rows."""
+        return float(self.of_means(self.rows(decisions, truth).mean(axis=0)))
 
 
-def row_scores(problem_type: str, logits: Array, labels: Array) -> Array:
-    """Return [N] float scores of single rows, for paired intervals.
+def macro_f1(hits: Array, positives: Array) -> float:
+    """Mean over classes of F1 = 2 TP / (predicted + labeled), from [C] true positives and [C] sums of both counts.
 
-    1 or 0 for a right or wrong row; the share of right labels in a multi-label row; minus the squared error for
-    regression.
+    Classes that neither occur nor are predicted say nothing and are left out, as in scikit-learn.
     """
-    decision = predicted(problem_type, logits)
-    if problem_type == "single_label_classification":
-        return np.asarray(decision == labels, dtype=np.float64)
-    if problem_type == "multi_label_classification":
-        return np.asarray((decision == (labels > 0.5)).mean(axis=1))
-    return np.asarray(-np.square(decision - labels))
+    there = positives > 0
+    return float((2 * hits[there] / positives[there]).mean()) if there.any() else 0.0
 
 
-def metrics(problem_type: str, logits: Array, labels: Array) -> dict[str, float]:
-    """Return the metrics of a task.
-
-    Args:
-        problem_type: as in the recipe.
-        logits: [N, C]; [N, 1] or [N] for regression.
-        labels: [N] class ids, [N, C] zeros and ones, or [N] values.
-
-    Returns:
-        accuracy and macro_f1; or micro_f1, macro_f1 and exact_match; or pearson, spearman, mse and mae. A
-        correlation with a constant is undefined and counts as 0.
-    """
-    if len(logits) != len(labels) or not len(labels):
-        raise ValueError(f"{len(logits)} rows of logits for {len(labels)} labels")
-    decision: Array = predicted(problem_type, logits)
-    if problem_type == "single_label_classification":
-        classes = logits.shape[1]
-        one_hot = np.eye(classes, dtype=bool)
-        return {
-            "accuracy": float((decision == labels).mean()),
-            "macro_f1": _macro_f1(one_hot[decision], one_hot[labels.astype(np.int64)]),
-        }
-    if problem_type == "multi_label_classification":
-        truth: Array = np.asarray(labels > 0.5)
-        return {
-            "micro_f1": _f1(decision.reshape(-1), truth.reshape(-1)),
-            "macro_f1": _macro_f1(decision, truth),
-            "exact_match": float((decision == truth).all(axis=1).mean()),
-        }
-    truth = np.asarray(labels, dtype=np.float64).reshape(-1)
-    return {
-        "pearson": _correlation(decision, truth),
-        "spearman": _correlation(rankdata(decision), rankdata(truth)),
-        "mse": float(np.square(decision - truth).mean()),
-        "mae": float(np.abs(decision - truth).mean()),
-    }
+def _right(decisions: Array, truth: Array) -> Floats:
+    return np.asarray(decisions == truth, dtype=np.float64)[:, None]
 
 
-def _f1(decision: Array, truth: Array) -> float:
-    positives = int(decision.sum()) + int(truth.sum())
-    return 2 * int((decision & truth).sum()) / positives if positives else 0.0
+def _positives(decisions: Array, truth: Array) -> Floats:
+    hits, positives = (decisions & truth).sum(axis=1), decisions.sum(axis=1) + truth.sum(axis=1)
+    return np.stack([hits, positives], axis=1).astype(np.float64)
 
 
-def _macro_f1(decision: Array, truth: Array) -> float:
-    # Classes that neither occur nor are predicted say nothing, as in scikit-learn.
-    there = decision.any(axis=0) | truth.any(axis=0)
-    scores = [_f1(decision[:, c], truth[:, c]) for c in np.flatnonzero(there)]
-    return float(np.mean(scores)) if scores else 0.0
+def _f1(means: Floats) -> Floats:
+    hits, positives = means[..., 0], means[..., 1]
+    # No label anywhere, neither given nor predicted: 0, as in scikit-learn.
+    return np.divide(2 * hits, positives, out=np.zeros_like(hits), where=positives > 0)
 
 
-def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0 else 0.0
+def _moments(decisions: Array, truth: Array) -> Floats:
+    # A correlation does not depend on where 0 is; about the mean, the products keep their digits.
+    a, b = decisions - decisions.mean(), truth - truth.mean()
+    return np.stack([a, b, a * a, b * b, a * b], axis=1)
+
+
+def _correlation(means: Floats) -> Floats:
+    a, b, aa, bb, ab = np.moveaxis(means, -1, 0)
+    spread_a, spread_b = aa - a * a, bb - b * b
+    # What is left of a constant's variance is rounding: its correlation is undefined, and counts as 0.
+    varies = (spread_a > 1e-12 * aa) & (spread_b > 1e-12 * bb)
+    scale = np.sqrt(np.where(varies, spread_a * spread_b, 1.0))
+    return np.where(varies, (ab - a * b) / scale, 0.0)
+
+
+ACCURACY = Metric("accuracy", _right, lambda means: means[..., 0], is_share=True)
+MICRO_F1 = Metric("micro_f1", _positives, _f1)
+PEARSON = Metric("pearson", _moments, _correlation)

@@ -3,8 +3,7 @@ import pytest
 
 from ackd_deploy.check.accuracy import accuracy_gates, slices
 from ackd_deploy.recipe.schema import Gates
-
-SINGLE = "single_label_classification"
+from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 
 
 def one_hot(classes, count=2):
@@ -18,7 +17,7 @@ def verdicts(results):
 def test_the_same_answers_pass_everything():
     labels = np.arange(1000) % 2
     student = one_hot(np.where(np.arange(1000) < 900, labels, 1 - labels))
-    found = accuracy_gates("int8", SINGLE, student, student.copy(), labels, Gates())
+    found = accuracy_gates("int8", SINGLE_LABEL, student, student.copy(), labels, Gates())
     assert verdicts(found) == {
         "accuracy drop": "pass",
         "error growth": "pass",
@@ -33,7 +32,9 @@ def test_a_small_drop_of_a_good_model_is_a_large_growth_of_its_errors():
     student, variant = np.zeros(1000, dtype=np.int64), np.zeros(1000, dtype=np.int64)
     student[:20] = 1
     variant[:24] = 1
-    found = {r.gate: r for r in accuracy_gates("int8", SINGLE, one_hot(student), one_hot(variant), labels, Gates())}
+    found = {
+        r.gate: r for r in accuracy_gates("int8", SINGLE_LABEL, one_hot(student), one_hot(variant), labels, Gates())
+    }
     assert found["accuracy drop"].figure == pytest.approx(0.4)
     assert found["accuracy drop"].verdict == "undecided"
     assert found["error growth"].figure == pytest.approx(0.2)
@@ -47,7 +48,9 @@ def test_changed_answers_fail_on_agreement_though_the_accuracy_stays():
     student, variant = np.zeros(1000, dtype=np.int64), np.zeros(1000, dtype=np.int64)
     student[:15] = 1
     variant[15:30] = 1
-    found = {r.gate: r for r in accuracy_gates("int8", SINGLE, one_hot(student), one_hot(variant), labels, Gates())}
+    found = {
+        r.gate: r for r in accuracy_gates("int8", SINGLE_LABEL, one_hot(student), one_hot(variant), labels, Gates())
+    }
     assert found["accuracy drop"].figure == 0.0
     assert found["agreement"].figure == pytest.approx(0.97)
     assert found["agreement"].verdict == "fail"
@@ -56,14 +59,14 @@ def test_changed_answers_fail_on_agreement_though_the_accuracy_stays():
 def test_swapped_labels_fail():
     labels = np.arange(400) % 2
     student = one_hot(labels)
-    found = verdicts(accuracy_gates("fp32", SINGLE, student, student[:, ::-1], labels, Gates()))
+    found = verdicts(accuracy_gates("fp32", SINGLE_LABEL, student, student[:, ::-1], labels, Gates()))
     assert found["accuracy drop"] == found["agreement"] == found["error growth"] == "fail"
 
 
 def test_twenty_rows_cannot_tell():
     labels = np.arange(20) % 2
     student = one_hot(labels)
-    found = verdicts(accuracy_gates("int8", SINGLE, student, student, labels, Gates()))
+    found = verdicts(accuracy_gates("int8", SINGLE_LABEL, student, student, labels, Gates()))
     # 20 of 20 agree: the interval still reaches down to 84 %.
     assert found["agreement"] == "undecided"
     assert found["accuracy drop"] == "undecided"
@@ -74,7 +77,7 @@ def test_multi_label_agreement_needs_the_whole_set():
     student = labels * 4 - 2
     variant = student.copy()
     variant[:6, 0] *= -1
-    found = {r.gate: r for r in accuracy_gates("int8", "multi_label_classification", student, variant, labels, Gates())}
+    found = {r.gate: r for r in accuracy_gates("int8", MULTI_LABEL, student, variant, labels, Gates())}
     assert found["agreement"].figure == pytest.approx(0.98)
     # Micro-F1 by hand: 594 hits, 6 misses: 2*594 / (594 + 600) = 0.99497.
     assert found["accuracy drop"].figure == pytest.approx(100 * (1 - 1188 / 1194))
@@ -85,7 +88,7 @@ def test_regression_measures_the_growth_of_the_squared_error():
     labels = generator.normal(size=500).astype(np.float32)
     noise = generator.normal(size=500).astype(np.float32) * 0.1
     student, variant = (labels + noise)[:, None], (labels + 1.5 * noise)[:, None]
-    found = {r.gate: r for r in accuracy_gates("int8", "regression", student, variant, labels, Gates())}
+    found = {r.gate: r for r in accuracy_gates("int8", REGRESSION, student, variant, labels, Gates())}
     assert found["error growth"].figure == pytest.approx(1.25, abs=1e-3)
     assert found["error growth"].verdict == "fail"
 
@@ -94,7 +97,7 @@ def test_slices_by_length_and_class():
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     answers = np.array([0, 0, 0, 0, 1, 1, 0, 0])
     lengths = np.array([2, 3, 4, 5, 6, 7, 8, 9])
-    found = slices(SINGLE, one_hot(answers), labels, lengths, ("no", "yes"))
+    found = slices(SINGLE_LABEL, one_hot(answers), labels, lengths, ("no", "yes"))
     assert found["2-3 tokens"] == {"accuracy": 1.0, "rows": 2}
     assert found["8-9 tokens"] == {"accuracy": 0.0, "rows": 2}
     assert found["label no"] == {"recall": 1.0, "rows": 4}

@@ -17,16 +17,14 @@ from ackd_deploy.errors import UsageError
 from ackd_deploy.experiments.ablation import check_methods
 from ackd_deploy.experiments.comparison import Series, compare_series, difference, summary
 from ackd_deploy.recipe import load_recipe
-from ackd_deploy.tasks.metrics import metrics
-
-SINGLE = "single_label_classification"
+from ackd_deploy.tasks import SINGLE_LABEL, task_of
 
 
 def series(method: str, right: np.ndarray) -> Series:
     """A method with given right answers, [S, N] booleans, where every label is 1."""
     labels = np.ones(right.shape[1], dtype=np.int64)
     logits = [np.stack([~row, row], axis=1).astype(np.float32) for row in right]
-    found = [metrics(SINGLE, each, labels) for each in logits]
+    found = [SINGLE_LABEL.metrics(each, labels) for each in logits]
     return Series(method, list(range(len(right))), found, logits, labels, [1.0] * len(right))
 
 
@@ -34,26 +32,26 @@ def test_mean_and_deviation_by_hand() -> None:
     right = np.zeros((3, 10), dtype=bool)
     right[0, :5] = right[1, :6] = right[2, :7] = True
     # 0.5, 0.6, 0.7
-    assert summary(series("a", right), SINGLE) == pytest.approx((0.6, 0.1))
-    assert summary(series("a", right[:1]), SINGLE) == (0.5, None)
+    assert summary(series("a", right), SINGLE_LABEL) == pytest.approx((0.6, 0.1))
+    assert summary(series("a", right[:1]), SINGLE_LABEL) == (0.5, None)
 
 
 def test_equal_methods_differ_by_nothing() -> None:
     right = np.random.default_rng(0).random((3, 50)) < 0.8
-    gap = difference(SINGLE, series("a", right), series("b", right))
-    assert (gap.mean, gap.low, gap.high, gap.is_beyond_noise) == (0.0, 0.0, 0.0, False)
+    gap = difference(SINGLE_LABEL, series("a", right), series("b", right))
+    assert (gap.difference, gap.interval, gap.is_shown) == (0.0, (0.0, 0.0), False)
 
 
-def test_a_large_difference_is_beyond_noise_and_a_small_one_is_not() -> None:
+def test_a_large_difference_is_shown_and_a_small_one_is_not() -> None:
     rng = np.random.default_rng(1)
     base = rng.random((5, 400)) < 0.7
     much = base | (rng.random(base.shape) < 0.4)
-    gap = difference(SINGLE, series("a", much), series("b", base))
-    assert gap.mean == pytest.approx(much.mean() - base.mean())
-    assert gap.low < gap.mean < gap.high
-    assert gap.is_beyond_noise
+    gap = difference(SINGLE_LABEL, series("a", much), series("b", base))
+    assert gap.difference == pytest.approx(much.mean() - base.mean())
+    assert gap.interval[0] < gap.difference < gap.interval[1]
+    assert gap.is_shown
     noise = rng.random((5, 400)) < 0.7
-    assert not difference(SINGLE, series("a", noise), series("b", base)).is_beyond_noise
+    assert not difference(SINGLE_LABEL, series("a", noise), series("b", base)).is_shown
 
 
 def test_one_lucky_seed_does_not_make_a_difference() -> None:
@@ -62,33 +60,33 @@ def test_one_lucky_seed_does_not_make_a_difference() -> None:
     lucky = base.copy()
     lucky[0, :180] = True
     # Row by row this looks certain; over seeds it doesn't.
-    assert not difference(SINGLE, series("a", lucky), series("b", base)).is_beyond_noise
+    assert not difference(SINGLE_LABEL, series("a", lucky), series("b", base)).is_shown
 
 
 def test_other_seeds_or_rows_are_refused() -> None:
     right = np.ones((2, 10), dtype=bool)
     with pytest.raises(ValueError, match="same seeds"):
-        difference(SINGLE, series("a", right), series("b", right[:1]))
+        difference(SINGLE_LABEL, series("a", right), series("b", right[:1]))
 
 
 @pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
 def test_other_problem_types(problem_type: str) -> None:
-    rng = np.random.default_rng(2)
+    rng, task = np.random.default_rng(2), task_of(problem_type)
     labels = rng.normal(size=60) if problem_type == "regression" else rng.integers(0, 2, (60, 3)).astype(float)
 
     def trained(method: str, noise: float) -> Series:
         truth = labels.reshape(60, -1) - (0.0 if problem_type == "regression" else 0.5)
         logits = [truth + noise * rng.normal(size=truth.shape) for _ in range(3)]
-        return Series(method, [0, 1, 2], [metrics(problem_type, x, labels) for x in logits], logits, labels, [1.0] * 3)
+        return Series(method, [0, 1, 2], [task.metrics(x, labels) for x in logits], logits, labels, [1.0] * 3)
 
-    gap = difference(problem_type, trained("a", 0.1), trained("b", 2.0))
-    assert gap.mean > 0.1
-    assert gap.is_beyond_noise
+    gap = difference(task, trained("a", 0.1), trained("b", 2.0))
+    assert gap.difference > 0.1
+    assert gap.is_shown
 
 
 def test_rows_for_the_table() -> None:
     right = np.ones((2, 10), dtype=bool)
-    rows = compare_series(SINGLE, [series(name, right) for name in ("finetune", "kd", "ackd")])
+    rows = compare_series(SINGLE_LABEL, [series(name, right) for name in ("finetune", "kd", "ackd")])
     assert [sorted(row["differences"]) for row in rows] == [["kd"], ["finetune"], ["finetune", "kd"]]
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ackd_deploy.errors import ArtifactError
-from ackd_deploy.report.saved import finite, metric_interval, read_metrics, read_predictions
-from tests.report.conftest import logits_with
+from ackd_deploy.report.saved import Predictions, finite, read_metrics, read_predictions
 
 
 def test_cut_lines_are_skipped(tmp_path: Path) -> None:
@@ -42,13 +41,11 @@ def test_damaged_predictions_are_said(tmp_path: Path) -> None:
         read_predictions(path)
 
 
-def test_accuracy_s_interval_is_wilson_s(tmp_path: Path) -> None:
-    labels = np.arange(10, dtype=np.int64) % 2
-    path = tmp_path / "kd.safetensors"
-    save_file({"logits": logits_with(range(8), labels), "labels": labels}, path)
-    # 8 of 10 by hand: center (0.8 + 0.19207) / 1.38415, half width 1.95996 / 1.38415 · sqrt(0.016 + 0.0096036).
-    low, high = metric_interval("single_label_classification", read_predictions(path))
-    assert (low, high) == pytest.approx((0.490, 0.943), abs=5e-4)
+def test_rows_are_the_same_where_the_labels_are() -> None:
+    one = Predictions(np.zeros((3, 2)), np.array([0, 1, 1]))
+    assert one.same_rows(Predictions(np.ones((3, 2)), np.array([0, 1, 1])))
+    assert not one.same_rows(Predictions(np.zeros((3, 2)), np.array([0, 1, 0])))
+    assert not one.same_rows(Predictions(np.zeros((2, 2)), np.array([0, 1])))
 
 
 @pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), [1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ackd_deploy.distill.losses.features import at_least_float32
+from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL, Task, task_of
 
 __all__ = ["Contrast", "adaptive_mean", "cdl", "draw_rows", "negative_mask"]
 
@@ -109,17 +111,27 @@ def negative_mask(
         return others
     if rule != "label":
         raise ValueError(f"unknown rule for negatives {rule!r}: use label or all")
-    if problem_type == "single_label_classification":
-        return others & (labels.unsqueeze(1) != other_labels.unsqueeze(0))
-    if problem_type == "multi_label_classification":
-        on, other_on = labels > 0.5, other_labels > 0.5
-        return others & (on.unsqueeze(1) != other_on.unsqueeze(0)).any(dim=-1)
-    if problem_type == "regression":
-        if gap is None:
-            return others
-        distance = (labels.reshape(-1, 1) - other_labels.reshape(1, -1)).abs()
-        return others & (distance > gap)
-    raise ValueError(f"unknown problem type {problem_type!r}")
+    return others & _LABELS_DIFFER[task_of(problem_type)](labels, other_labels, gap)
+
+
+def _other_class(labels: Tensor, others: Tensor, gap: float | None) -> Tensor:
+    return labels.unsqueeze(1) != others.unsqueeze(0)
+
+
+def _other_set(labels: Tensor, others: Tensor, gap: float | None) -> Tensor:
+    return ((labels > 0.5).unsqueeze(1) != (others > 0.5).unsqueeze(0)).any(dim=-1)
+
+
+def _other_value(labels: Tensor, others: Tensor, gap: float | None) -> Tensor:
+    distance = (labels.reshape(-1, 1) - others.reshape(1, -1)).abs()
+    return torch.ones_like(distance, dtype=torch.bool) if gap is None else distance > gap
+
+
+_LABELS_DIFFER: dict[Task, Callable[[Tensor, Tensor, float | None], Tensor]] = {
+    SINGLE_LABEL: _other_class,
+    MULTI_LABEL: _other_set,
+    REGRESSION: _other_value,
+}
 
 
 def draw_rows(total: int, count: int, seed: int, step: int) -> NDArray[np.int64]:

@@ -5,11 +5,14 @@ All take half precision and compute in float32; float64 stays float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ackd_deploy.distill.losses.features import at_least_float32
+from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL, Task, task_of
 
 __all__ = [
     "binary_cross_entropy",
@@ -116,13 +119,7 @@ def kd_binary_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: fl
 
 def task_loss(problem_type: str, logits: Tensor, labels: Tensor) -> Tensor:
     """The loss against the labels that belongs to ``problem_type``: [B]."""
-    if problem_type == "single_label_classification":
-        return cross_entropy(logits, labels)
-    if problem_type == "multi_label_classification":
-        return binary_cross_entropy(logits, labels)
-    if problem_type == "regression":
-        return squared_error(logits, labels)
-    raise ValueError(f"unknown problem type {problem_type!r}")
+    return _TASK_LOSSES[task_of(problem_type)](logits, labels)
 
 
 def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
@@ -130,13 +127,23 @@ def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, t
 
     Regression has no temperature: it is the squared error to the teacher's value.
     """
-    if problem_type == "single_label_classification":
-        return kd_kl(student_logits, teacher_logits, temperature)
-    if problem_type == "multi_label_classification":
-        return kd_binary_kl(student_logits, teacher_logits, temperature)
-    if problem_type == "regression":
-        return squared_error(student_logits, teacher_logits.detach())
-    raise ValueError(f"unknown problem type {problem_type!r}")
+    return _KD_LOSSES[task_of(problem_type)](student_logits, teacher_logits, temperature)
+
+
+def _kd_squared_error(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    return squared_error(student, teacher.detach())
+
+
+_TASK_LOSSES: dict[Task, Callable[[Tensor, Tensor], Tensor]] = {
+    SINGLE_LABEL: cross_entropy,
+    MULTI_LABEL: binary_cross_entropy,
+    REGRESSION: squared_error,
+}
+_KD_LOSSES: dict[Task, Callable[[Tensor, Tensor, float], Tensor]] = {
+    SINGLE_LABEL: kd_kl,
+    MULTI_LABEL: kd_binary_kl,
+    REGRESSION: _kd_squared_error,
+}
 
 
 def _column(values: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.sar.weight_log import HardestSamples, HardSample
+from ackd_deploy.tasks.activations import softmax
 
 __all__ = ["hardest_rows", "likely_label_errors"]
 
@@ -39,7 +40,7 @@ def likely_label_errors(
     among the sentences of the other label, the given label deserves a look. Looks among the hardest twentieth of the
     rows; regression has no such list.
     """
-    if rows.problem_type == "regression":
+    if not rows.task.has_classes:
         return []
     looked_at = hardest.hardest(max(count, len(rows) // 20), by="loss")
     entries = (_entry(sample, rows, bank) for sample in looked_at)
@@ -47,32 +48,20 @@ def likely_label_errors(
 
 
 def _entry(sample: HardSample, rows: LabeledTexts, bank: TeacherBank) -> dict[str, Any]:
-    logits = bank.logits(np.array([sample.row], dtype=np.int64))[0].double().cpu().numpy()
+    logits = bank.logits(np.array([sample.row], dtype=np.int64)).double().cpu().numpy()
     entry: dict[str, Any] = {
         "row": sample.row,
         "text": rows.texts[sample.row][:_TEXT],
-        "label": _label(rows, rows.labels[sample.row]),
+        "label": rows.task.named(rows.labels[sample.row], rows.label_names),
         "weight": sample.weight,
         "contrastive_loss": sample.loss,
         "times": sample.times,
     }
     if rows.pairs is not None:
         entry["pair"] = rows.pairs[sample.row][:_TEXT]
-    if rows.problem_type == "regression":
-        entry["teacher_label"] = float(logits[0])
-        return entry
-    if rows.problem_type == "single_label_classification":
-        entry["teacher_label"] = _label(rows, int(logits.argmax()))
-        entry["teacher_share"] = float(1.0 / np.exp(logits - logits.max()).sum())
-    else:
-        entry["teacher_label"] = _label(rows, logits > 0)
-    entry["likely_label_error"] = entry["teacher_label"] != entry["label"]
+    entry["teacher_label"] = rows.task.named(rows.task.decide(logits)[0], rows.label_names)
+    if rows.task.exclusive:
+        entry["teacher_share"] = float(softmax(logits).max())
+    if rows.task.has_classes:
+        entry["likely_label_error"] = entry["teacher_label"] != entry["label"]
     return entry
-
-
-def _label(rows: LabeledTexts, label: Any) -> Any:
-    if rows.problem_type == "single_label_classification":
-        return rows.label_names[int(label)]
-    if rows.problem_type == "regression":
-        return float(label)
-    return [name for name, on in zip(rows.label_names, label, strict=True) if on > 0.5]

@@ -1,0 +1,75 @@
+"""Regression: one number for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ackd_deploy.tasks.metrics import PEARSON, Metric
+from ackd_deploy.tasks.task import ProblemType, Task
+
+__all__ = ["REGRESSION", "Regression"]
+
+Array = NDArray[Any]
+# Two values agree when they differ by no more than this share of the reference's standard deviation.
+_CLOSE = 0.1
+
+
+@dataclass(frozen=True)
+class Regression(Task):
+    """Labels are [N] targets; the decision is the model's output itself."""
+
+    problem_type: ClassVar[ProblemType] = "regression"
+    metric: ClassVar[Metric] = PEARSON
+    has_classes: ClassVar[bool] = False
+
+    def decide(self, logits: Array) -> Array:
+        """Return values [N]."""
+        return np.asarray(logits.reshape(len(logits)), dtype=np.float64)
+
+    def truth(self, labels: Array) -> Array:
+        """Return targets [N]."""
+        return np.asarray(labels, dtype=np.float64).reshape(-1)
+
+    def activate(self, logits: Array, temperature: float = 1.0) -> NDArray[np.float32]:
+        """Return the values as they are: a temperature calibrates probabilities and would only rescale a figure."""
+        return np.asarray(logits, dtype=np.float32)
+
+    def chosen(self, scores: Array) -> list[list[int]]:
+        """Return the one output of each row."""
+        return [[0] for _ in range(len(scores))]
+
+    def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
+        """Return squared errors."""
+        return np.asarray(np.square(self.decide(logits) - self.truth(labels)))
+
+    def agree(self, logits: Array, reference: Array) -> NDArray[np.bool_]:
+        """Return the rows whose values are within a tenth of the reference's standard deviation."""
+        ours, theirs = self.decide(logits), self.decide(reference)
+        return np.asarray(np.abs(ours - theirs) <= _CLOSE * max(float(np.std(theirs)), 1e-12))
+
+    def flips(self, logits: Array, reference: Array) -> int:
+        """Return 0: there is no label that could flip."""
+        return 0
+
+    def named(self, decision: Any, label_names: Sequence[str]) -> float:
+        """Return the value."""
+        return float(decision)
+
+    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]:
+        # Imported here: the service loads this module and does not load scipy.
+        from scipy.stats import rankdata
+
+        return {
+            "pearson": PEARSON.value(decisions, truth),
+            "spearman": PEARSON.value(rankdata(decisions), rankdata(truth)),
+            "mse": float(np.square(decisions - truth).mean()),
+            "mae": float(np.abs(decisions - truth).mean()),
+        }
+
+
+REGRESSION = Regression()

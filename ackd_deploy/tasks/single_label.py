@@ -1,0 +1,71 @@
+"""Single-label classification: exactly one class for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ackd_deploy.tasks.activations import softmax
+from ackd_deploy.tasks.metrics import ACCURACY, Metric, macro_f1
+from ackd_deploy.tasks.task import ProblemType, Task
+
+__all__ = ["SINGLE_LABEL", "SingleLabel", "class_recalls"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SingleLabel(Task):
+    """Labels are [N] class ids; the decision is the class of the largest logit, the first of equal ones."""
+
+    problem_type: ClassVar[ProblemType] = "single_label_classification"
+    metric: ClassVar[Metric] = ACCURACY
+    exclusive: ClassVar[bool] = True
+
+    def decide(self, logits: Array) -> Array:
+        """Return class ids [N]."""
+        return np.asarray(logits.argmax(axis=1))
+
+    def truth(self, labels: Array) -> Array:
+        """Return class ids [N]."""
+        return np.asarray(labels, dtype=np.int64)
+
+    def activate(self, logits: Array, temperature: float = 1.0) -> NDArray[np.float32]:
+        """Return probabilities: softmax(z / T)."""
+        return softmax(logits, temperature).astype(np.float32)
+
+    def chosen(self, scores: Array) -> list[list[int]]:
+        """Return the best label of each row."""
+        return [[best] for best in scores.argmax(axis=1).tolist()]
+
+    def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
+        """Return 1 for a wrong row, else 0."""
+        return np.asarray(self.decide(logits) != self.truth(labels), dtype=np.float64)
+
+    def agree(self, logits: Array, reference: Array) -> NDArray[np.bool_]:
+        """Return the rows of the same class."""
+        return np.asarray(self.decide(logits) == self.decide(reference))
+
+    def named(self, decision: Any, label_names: Sequence[str]) -> str:
+        """Return the name of a class id."""
+        return label_names[int(decision)]
+
+    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]:
+        hits = np.bincount(truth[decisions == truth], minlength=classes)
+        positives = np.bincount(decisions, minlength=classes) + np.bincount(truth, minlength=classes)
+        return {"accuracy": ACCURACY.value(decisions, truth), "macro_f1": macro_f1(hits, positives)}
+
+
+SINGLE_LABEL = SingleLabel()
+
+
+def class_recalls(logits: Array, labels: Array) -> dict[int, tuple[int, int]]:
+    """Return (rows found, rows) of each class id that labels [N] hold, lowest id first."""
+    decisions = SINGLE_LABEL.decide(logits)
+    ids, counts = np.unique(labels, return_counts=True)
+    found = np.bincount(SINGLE_LABEL.truth(labels)[decisions == labels], minlength=int(ids.max(initial=0)) + 1)
+    return {int(i): (int(found[i]), int(n)) for i, n in zip(ids, counts, strict=True)}
