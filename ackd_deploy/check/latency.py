@@ -21,10 +21,10 @@ import numpy as np
 
 from ackd_deploy.check.parity import spread_by_length
 from ackd_deploy.errors import EnvironmentProblem
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["System", "Timing", "measure", "ratio_interval", "workload_texts"]
 
-Text = str | tuple[str, str]
 _MIN_ROUNDS = 3
 _SINGLE_TEXTS = 20
 _BATCHES = 2

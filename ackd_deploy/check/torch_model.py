@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.errors import DataError
+from ackd_deploy.tasks.text import Text, parts, split
 
 __all__ = ["TorchClassifier"]
-
-Text = str | tuple[str, str]
 
 
 class TorchClassifier:
@@ -47,14 +46,14 @@ class TorchClassifier:
         """Return logits [N, C]; batches of like length, padded to their longest row."""
         import torch
 
-        order = sorted(range(len(texts)), key=lambda i: len("".join(texts[i])), reverse=True)
+        order = sorted(range(len(texts)), key=lambda i: sum(map(len, parts(texts[i]))), reverse=True)
         result: npt.NDArray[np.float32] | None = None
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 chosen = order[start : start + batch_size]
                 batch = [texts[i] for i in chosen]
-                firsts = [text if isinstance(text, str) else text[0] for text in batch]
-                seconds = [text[1] for text in batch if not isinstance(text, str)]
+                firsts = [split(text)[0] for text in batch]
+                seconds = [second for _, second in map(split, batch) if second is not None]
                 feed = self._tokenizer(
                     firsts,
                     seconds or None,

@@ -15,10 +15,10 @@ import click
 from ackd_deploy.cli.options import find_artifact, provider_option, runs_option, threads_option
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import atomic_file
+from ackd_deploy.tasks.text import Text, split
 
 if TYPE_CHECKING:
     from ackd_deploy.runtime import Classifier, Prediction
-    from ackd_deploy.runtime.tokenizer import Text
 
 _ROWS = 4096
 
@@ -84,9 +84,10 @@ def _classify(classifier: Classifier, rows: Iterator[Text], sink: BinaryIO, batc
 
 
 def _json(text: Text, prediction: Prediction) -> bytes:
-    whole = {"text": text} if isinstance(text, str) else {"text": text[0], "text_pair": text[1]}
+    first, second = split(text)
     answer = {
-        **whole,
+        "text": first,
+        **({} if second is None else {"text_pair": second}),
         "label": prediction.label,
         "score": round(prediction.score, 6),
         "labels": list(prediction.labels),

@@ -19,6 +19,7 @@ from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import atomic_folder, read_json, remove_leftovers, restore_folder, sha256_file, write_json
 from ackd_deploy.locking import exclusive
 from ackd_deploy.tasks import Task, task_of
+from ackd_deploy.tasks.text import zipped
 
 __all__ = ["Encoded", "encode_rows"]
 
@@ -193,9 +194,7 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
 def _encodings(tokenizer: Tokenizer, rows: LabeledTexts) -> Iterator[tuple[int, list[Any]]]:
     for start in range(0, len(rows), _CHUNK):
         stop = start + _CHUNK
-        texts: list[Any] = rows.texts[start:stop]
-        if rows.pairs is not None:
-            texts = list(zip(texts, rows.pairs[start:stop], strict=True))
+        texts: list[Any] = zipped(rows.texts[start:stop], None if rows.pairs is None else rows.pairs[start:stop])
         # Offsets aren't wanted, and the fast variant doesn't compute them.
         yield start, tokenizer.encode_batch_fast(texts)
 

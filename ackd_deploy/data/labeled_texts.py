@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.tasks import Task, task_of
+from ackd_deploy.tasks.text import Text, zipped
 
 __all__ = ["LabeledTexts"]
 
@@ -37,6 +38,11 @@ class LabeledTexts:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def items(self) -> list[Text]:
+        """The texts, or pairs of texts, as tokenizers take them."""
+        return zipped(self.texts, self.pairs)
 
     @property
     def task(self) -> Task:

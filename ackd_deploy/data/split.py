@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.tasks.text import parts
 
 __all__ = ["calibration_slice", "draw", "shared_rows", "subset"]
 
@@ -43,8 +44,4 @@ def shared_rows(train: LabeledTexts, validation: LabeledTexts) -> Indices:
 
 
 def _normalized(rows: LabeledTexts) -> list[str]:
-    pairs = rows.pairs if rows.pairs is not None else [""] * len(rows)
-    return [
-        " ".join(text.casefold().split()) + "\0" + " ".join(pair.casefold().split())
-        for text, pair in zip(rows.texts, pairs, strict=True)
-    ]
+    return ["\0".join(" ".join(part.casefold().split()) for part in parts(text)) for text in rows.items]

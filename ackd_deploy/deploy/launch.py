@@ -21,6 +21,7 @@ from typing import Any
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.serving.settings import Settings, load_settings
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["Launch", "artifact_variables", "curl_line", "service_settings"]
 
@@ -41,7 +42,7 @@ def service_settings(environment: Mapping[str, str]) -> Settings:
     return load_settings(environment)
 
 
-def curl_line(url: str, text: str | tuple[str, str]) -> str:
+def curl_line(url: str, text: Text) -> str:
     """Return the command that classifies a text at ``url``, quoted for a shell."""
     asked: dict[str, Any] = {"text": text} if isinstance(text, str) else {"pairs": [list(text)]}
     body = json.dumps(asked, ensure_ascii=False)

@@ -16,10 +16,9 @@ from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
+from ackd_deploy.tasks.text import Text
 
-__all__ = ["Inputs", "Text", "calibration_feeds", "check_student", "gather", "texts_of"]
-
-Text = str | tuple[str, str]
+__all__ = ["Inputs", "calibration_feeds", "check_student", "gather"]
 
 # Ranges settle within a hundred texts; as many others tell which setting is the most faithful.
 _FIT_ROWS = 96
@@ -40,14 +39,7 @@ class Inputs:
     @property
     def texts(self) -> list[Text]:
         """Validation texts, or pairs of them."""
-        return texts_of(self.validation)
-
-
-def texts_of(rows: LabeledTexts) -> list[Text]:
-    """Return texts as the runtime takes them."""
-    if rows.pairs is None:
-        return list(rows.texts)
-    return list(zip(rows.texts, rows.pairs, strict=True))
+        return self.validation.items
 
 
 def gather(run: Run) -> Inputs:
@@ -84,7 +76,7 @@ def _check_weights(run: Run, weights: Path) -> None:
 
 def calibration_feeds(inputs: Inputs, tokenizer: TextTokenizer, names: Sequence[str]) -> Calibration:
     """Return the calibration rows as inputs of the graph, one row each: nothing is padded, nothing mixed."""
-    texts = texts_of(inputs.calibration)[: _FIT_ROWS + _CHOOSE_ROWS]
+    texts = inputs.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS]
     tokens: list[Tokens] = tokenizer.encode(texts)
     feeds = [pad([row], inputs.pad_id, names) for row in tokens]
     # With very little training text one half does both jobs; validation rows are never touched.

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ackd_deploy.artifact import Golden, Manifest, VariantInfo
 from ackd_deploy.export.graph import Graph
-from ackd_deploy.export.inputs import Inputs, Text
+from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.run import Run, package_versions
 from ackd_deploy.runtime import Classifier, cpu_info
+from ackd_deploy.tasks.text import Text, split
 
 __all__ = ["copy_reader_files", "golden_samples", "graph_files", "make_manifest"]
 
@@ -106,6 +107,6 @@ def golden_samples(classifier: Classifier, texts: Sequence[Text], count: int) ->
     """Return the first ``count`` texts with the answers of a classifier, for the artifact's self-test."""
     samples = []
     for text, answer in zip(texts, classifier.classify(texts[:count]), strict=False):
-        first, pair = (text, None) if isinstance(text, str) else text
+        first, pair = split(text)
         samples.append(Golden(text=first, pair=pair, label=answer.label, scores=list(answer.scores.values())))
     return samples

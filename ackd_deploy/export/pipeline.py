@@ -19,7 +19,7 @@ from ackd_deploy.check.latency import System, Timing, measure, workload_texts
 from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.errors import AckdError, ArtifactError, GateFailed, MissingExtra
 from ackd_deploy.export.graph import Graph, export_graph
-from ackd_deploy.export.inputs import Inputs, Text, calibration_feeds, check_student, gather, texts_of
+from ackd_deploy.export.inputs import Inputs, calibration_feeds, check_student, gather
 from ackd_deploy.export.packaging import copy_reader_files, golden_samples, graph_files, make_manifest
 from ackd_deploy.export.selection import choose
 from ackd_deploy.export.table import variants_table
@@ -31,6 +31,7 @@ from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
 from ackd_deploy.runtime.tokenizer import TextTokenizer
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import expected_calibration_error, fit_temperature
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["export_run"]
 
@@ -98,7 +99,7 @@ def _student(run: Run, inputs: Inputs) -> tuple[npt.NDArray[np.float32], dict[st
     found = check_student(run, logits, inputs)
     temperature = 1.0
     if run.recipe.export.fit_temperature and run.recipe.data.task.exclusive:
-        temperature = fit_temperature(model.logits(texts_of(inputs.calibration)), inputs.calibration.labels)
+        temperature = fit_temperature(model.logits(inputs.calibration.items), inputs.calibration.labels)
     return logits, found, temperature
 
 

@@ -17,8 +17,9 @@ from ackd_deploy.runtime.engines.base import EngineSession
 from ackd_deploy.runtime.engines.opening import open_engine
 from ackd_deploy.runtime.engines.session import first_line
 from ackd_deploy.runtime.predictions import Prediction, decide
-from ackd_deploy.runtime.tokenizer import Text, TextTokenizer, Tokens, pad
+from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
 from ackd_deploy.runtime.variant_choice import choose_variant
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["Classifier"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.errors import DataError
-from ackd_deploy.runtime.tokenizer import Text
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["decode_line", "read_rows"]
 

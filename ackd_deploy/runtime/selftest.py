@@ -6,7 +6,7 @@ from ackd_deploy.artifact.schema import Golden
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.runtime.classifier import Classifier
 from ackd_deploy.runtime.predictions import Prediction
-from ackd_deploy.runtime.tokenizer import Text
+from ackd_deploy.tasks.text import joined
 
 __all__ = ["differences", "self_test"]
 
@@ -40,10 +40,7 @@ def differences(classifier: Classifier) -> list[str]:
     if not manifest.golden:
         return []
     same = classifier.variant.name == manifest.chosen
-    texts: list[Text] = [
-        sample.text if sample.pair is None else (sample.text, sample.pair) for sample in manifest.golden
-    ]
-    predictions = classifier.classify(texts)
+    predictions = classifier.classify([joined(sample.text, sample.pair) for sample in manifest.golden])
     tolerance = _SAME_VARIANT.get(classifier.variant.precision, _SAME_VARIANT_FULL) if same else _OTHER_VARIANT
     lines = (_difference(*both, tolerance) for both in zip(manifest.golden, predictions, strict=True))
     return [line for line in lines if line]

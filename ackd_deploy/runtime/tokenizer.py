@@ -20,10 +20,9 @@ from tokenizers import Tokenizer
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.runtime.cpu import effective_cpus
+from ackd_deploy.tasks.text import Text
 
-__all__ = ["Text", "TextTokenizer", "Tokens", "pad"]
-
-Text = str | tuple[str, str]
+__all__ = ["TextTokenizer", "Tokens", "pad"]
 
 
 @dataclass(frozen=True, slots=True)

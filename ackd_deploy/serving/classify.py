@@ -16,9 +16,10 @@ from ackd_deploy.serving.batcher import Closed, Overdue, QueueFull
 from ackd_deploy.serving.body import BodyReader
 from ackd_deploy.serving.http import json_response
 from ackd_deploy.serving.lifecycle import Lifecycle
-from ackd_deploy.serving.limits import Item, check_items
+from ackd_deploy.serving.limits import check_items
 from ackd_deploy.serving.problems import Problem, try_later
 from ackd_deploy.serving.schemas import ClassifyRequest, parse
+from ackd_deploy.tasks.text import Text, parts
 
 __all__ = ["Classify"]
 
@@ -70,7 +71,7 @@ class Classify:
         classifier, _ = self.lifecycle.ready()
         return f"{classifier.manifest.name}/{classifier.variant.name}"
 
-    async def predict(self, request: Request, items: Sequence[Item], *, refuse_long: bool) -> list[Prediction]:
+    async def predict(self, request: Request, items: Sequence[Text], *, refuse_long: bool) -> list[Prediction]:
         """Check, tokenize, queue and run; give up at once when the client hangs up.
 
         Raises:
@@ -85,7 +86,7 @@ class Classify:
             max_characters=settings.max_characters,
             text_pairs=classifier.manifest.text_pairs,
         )
-        characters = sum(len(item) if isinstance(item, str) else len(item[0]) + len(item[1]) for item in items)
+        characters = sum(len(part) for item in items for part in parts(item))
         try:
             # Places first: an overloaded service is spared the tokenizing.
             with batcher.room(len(items)):

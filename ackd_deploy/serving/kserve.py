@@ -16,8 +16,8 @@ from ackd_deploy.serving.classify import Classify
 from ackd_deploy.serving.http import json_response
 from ackd_deploy.serving.kserve_wire import decode_request, encode_response
 from ackd_deploy.serving.lifecycle import Lifecycle
-from ackd_deploy.serving.limits import Item
 from ackd_deploy.serving.problems import Problem
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["KServe"]
 
@@ -107,14 +107,14 @@ class KServe:
         return name
 
 
-def _items(texts: dict[str, list[str]], text_pairs: bool) -> list[Item]:
+def _items(texts: dict[str, list[str]], text_pairs: bool) -> list[Text]:
     wanted = {"text", "pair"} if text_pairs else {"text"}
     if texts.keys() != wanted:
         raise Problem(
             422, "bad_tensor", f"the inputs of this model are named {' and '.join(sorted(wanted, reverse=True))}"
         )
     if not text_pairs:
-        items: list[Item] = list(texts["text"])
+        items: list[Text] = list(texts["text"])
     elif len(texts["text"]) == len(texts["pair"]):
         items = list(zip(texts["text"], texts["pair"], strict=True))
     else:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ackd_deploy.serving.problems import Problem
+from ackd_deploy.tasks.text import Text, parts
 
 __all__ = ["check_items"]
 
-Item = str | tuple[str, str]
 
-
-def check_items(items: Sequence[Item], *, max_items: int, max_characters: int, text_pairs: bool) -> None:
+def check_items(items: Sequence[Text], *, max_items: int, max_characters: int, text_pairs: bool) -> None:
     """Check the number of texts, their lengths, that none is blank, and pairs against the model.
 
     Raises:
@@ -24,7 +23,7 @@ def check_items(items: Sequence[Item], *, max_items: int, max_characters: int, t
         if is_pair != text_pairs:
             wanted = "pairs of texts: send pairs" if text_pairs else "single texts: send text or texts"
             raise Problem(422, "wrong_kind", f"this model takes {wanted}")
-        for text in item if isinstance(item, tuple) else (item,):
+        for text in parts(item):
             if len(text) > max_characters:
                 message = f"text {index} has {len(text)} characters; at most {max_characters} are taken"
                 raise Problem(413, "text_too_long", message)

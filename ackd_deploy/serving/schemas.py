@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ackd_deploy.serving.problems import Problem
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["ClassifyRequest", "ClassifyResponse", "ErrorResponse", "LabelScore", "Result", "parse"]
 
@@ -40,7 +41,7 @@ class ClassifyRequest(BaseModel):
             raise ValueError("give exactly one of text, texts and pairs")
         return self
 
-    def items(self) -> list[str | tuple[str, str]]:
+    def items(self) -> list[Text]:
         """Return what is to be classified, as a list."""
         if self.text is not None:
             return [self.text]
