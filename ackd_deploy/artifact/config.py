@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ackd_deploy.artifact.code_keys import code_keys
+from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.artifact.schema import MAX_LABELS, Manifest
 from ackd_deploy.errors import ArtifactError
 
 __all__ = ["check_config"]
-
-# RoBERTa and its kin count positions from pad_token_id + 1: of 514 rows 512 are for text.
-_POSITIONS_AFTER_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 
 
 def check_config(config: Any, manifest: Manifest, source: str) -> None:
@@ -34,15 +32,11 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     pad = config.get("pad_token_id")
     if pad is not None and (type(pad) is not int or not 0 <= pad < (vocabulary or 10_000_000)):
         raise ArtifactError(f"{source} has a pad_token_id outside its vocabulary")
-    positions = config.get("max_position_embeddings")
-    # Models without a table of positions write -1.
-    if type(positions) is int and positions > 0:
-        if str(config.get("model_type")) in _POSITIONS_AFTER_PADDING:
-            positions -= (pad or 0) + 1
-        if positions < manifest.max_length:
-            raise ArtifactError(
-                f"{source} gives the model {positions} positions, the manifest texts of {manifest.max_length} tokens"
-            )
+    positions = text_positions(config)
+    if positions is not None and positions < manifest.max_length:
+        raise ArtifactError(
+            f"{source} gives the model {positions} positions, the manifest texts of {manifest.max_length} tokens"
+        )
 
 
 def _check_labels(config: dict[str, Any], manifest: Manifest, source: str) -> None:

@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError
 
 __all__ = ["TokenizerFile"]
-
-
-_OFFSET_MODELS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta"}
 
 
 class TokenizerFile:
@@ -96,16 +94,6 @@ class TokenizerFile:
         size = self._json("config.json").get("vocab_size")
         return size if isinstance(size, int) else None
 
-    @cached_property
-    def _positions(self) -> int | None:
-        config = self._json("config.json")
-        size = config.get("max_position_embeddings")
-        if not isinstance(size, int) or size < 1:
-            return None
-        # RoBERTa and its kin count positions from the padding id on, so their first rows are never used.
-        offset = self.pad_id + 1 if config.get("model_type") in _OFFSET_MODELS else 0
-        return size - offset
-
     def check_ids(self, ids: npt.NDArray[np.int32]) -> None:
         """Refuse ids that the model has no embedding for.
 
@@ -125,7 +113,7 @@ class TokenizerFile:
             DataError: ``max_length`` leaves no room for text beside the special tokens, or is more than the model has
                 positions for.
         """
-        positions = self._positions
+        positions = text_positions(self._json("config.json"))
         if positions is not None and max_length > positions:
             raise DataError(
                 f"data.max_length is {max_length}, and the model in {self.folder} has {positions} positions",

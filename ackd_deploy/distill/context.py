@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.console import log, warn
 from ackd_deploy.data.encode import Encoded, encode_rows
 from ackd_deploy.data.labeled_texts import LabeledTexts
@@ -76,13 +77,11 @@ class Context:
         if student.init not in ("teacher", "random"):
             locate_model(student.init, key="student.init")
         _ = self.layers
-        room = getattr(self.config, "max_position_embeddings", None)
-        # RoBERTa counts positions from the padding id + 1.
-        offset = (self.config.pad_token_id or 0) + 1 if self.config.model_type in {"roberta", "xlm-roberta"} else 0
-        if isinstance(room, int) and 0 < room - offset < self.recipe.data.max_length:
+        positions = text_positions(self.config.to_dict())
+        if positions is not None and positions < self.recipe.data.max_length:
             raise DataError(
-                f"data.max_length is {self.recipe.data.max_length}, and the teacher has {room - offset} positions",
-                hint=f"--set data.max_length={room - offset}",
+                f"data.max_length is {self.recipe.data.max_length}, and the teacher has {positions} positions",
+                hint=f"--set data.max_length={positions}",
             )
 
     @cached_property
