@@ -38,6 +38,7 @@ __all__ = [
     "RunMismatch",
     "TrainingDiverged",
     "UsageError",
+    "first_line",
 ]
 
 
@@ -118,3 +119,17 @@ class ArtifactError(AckdError):
     """A file that this tool (or a stranger) wrote is damaged, missing or must not be trusted."""
 
     exit_code = 6
+
+
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """Return the first line of a foreign error's message, shortened; its class where it has no message.
+
+    Messages of other packages may hold a whole graph, a stack in C++ or several paragraphs of advice.
+
+    >>> first_line(ValueError("no such file\\nsee the manual"))
+    'no such file'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:limit]

@@ -3,15 +3,17 @@
 import inspect
 import re
 
+import pytest
+
 from ackd_deploy import errors
-from ackd_deploy.errors import AckdError, RecipeError
+from ackd_deploy.errors import AckdError, RecipeError, first_line
 
 CLASSES = {n: c for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, AckdError)}
 
 
-def test_public_names_are_exactly_the_error_classes():
+def test_public_names_are_exactly_the_error_classes_and_one_helper():
     assert sorted(errors.__all__) == errors.__all__
-    assert set(errors.__all__) == set(CLASSES)
+    assert set(errors.__all__) == {*CLASSES, "first_line"}
 
 
 def test_docstring_draws_every_class_with_its_exit_code():
@@ -28,3 +30,11 @@ def test_recipe_error_counts_its_problems():
         RecipeError("r.yaml", ["a: missing", "b: missing"]).message == "r.yaml: 2 problems\n  a: missing\n  b: missing"
     )
     assert RecipeError("r.yaml", ["a: missing"]).message.startswith("r.yaml: 1 problem\n")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("one", "one"), ("\n  one\r\ntwo", "one"), ("x" * 500, "x" * 300), ("", "ValueError"), (" \n ", "ValueError")],
+)
+def test_first_line_of_a_foreign_error(message, expected):
+    assert first_line(ValueError(message)) == expected

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.errors import ArtifactError
+from ackd_deploy.errors import ArtifactError, first_line
 
 __all__ = ["check_tokenizer", "read_tokenizer"]
 
@@ -38,7 +38,7 @@ def read_tokenizer(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path} is not a tokenizer: {str(error)[:200]}") from None
+        raise ArtifactError(f"{path} is not a tokenizer: {first_line(error)}") from None
     check_tokenizer(content, str(path))
     return text
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_most
+from ackd_deploy.errors import first_line
 from ackd_deploy.runtime import EngineSession
 from ackd_deploy.runtime.tokenizer import Tokens, pad
 
@@ -52,7 +53,7 @@ def parity_gate(
         try:
             found = session.run(feed)
         except Exception as error:  # the engines' exceptions share no base class but Exception
-            message = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            message = first_line(error, 160)
             return GateResult("parity", variant, "fail", float("inf"), bound, n, None, f"{shape}: {message}")
         expected = reference[list(rows)]
         if found.shape != expected.shape:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ackd_deploy.errors import DataError
+from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.tasks.text import Text, parts, split
 
 __all__ = ["TorchClassifier"]
@@ -36,8 +36,7 @@ class TorchClassifier:
                     folder, use_safetensors=True, dtype=torch.float32, **options
                 ).eval()
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise DataError(f"the model in {folder} cannot be loaded: {reason}") from error
+            raise DataError(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
         self._max_length = max_length
         labels = self._model.config.id2label
         self.labels: tuple[str, ...] = tuple(labels[index] for index in sorted(labels))

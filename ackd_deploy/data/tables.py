@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.data.problems import listed
-from ackd_deploy.errors import DataError, MissingExtra
+from ackd_deploy.errors import DataError, MissingExtra, first_line
 
 __all__ = ["Table", "missing_column", "read_table"]
 
@@ -199,7 +199,7 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> Table:
                 for name, column in table.columns.items():
                     column.extend(batch.column(name).to_pylist())
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path} is not a readable Parquet file: {first_line(error)}") from error
     table.numbers = list(range(1, len(table.columns[wanted[0]]) + 1))
     return table
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError
+from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError, first_line
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.serving.settings import Settings, load_settings
 from ackd_deploy.tasks.text import Text
@@ -87,7 +87,9 @@ class Launch:
         try:
             from bentoml_cli.cli import cli
         except ImportError as error:
-            raise MissingExtra(f"BentoML cannot be imported: {error}", hint="pip install 'ackd-deploy[cpu]'") from error
+            raise MissingExtra(
+                f"BentoML cannot be imported: {first_line(error)}", hint="pip install 'ackd-deploy[cpu]'"
+            ) from error
         _look_after_workers_often()
         # A wildcard address is where to listen, not where to call.
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104

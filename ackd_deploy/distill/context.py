@@ -16,7 +16,7 @@ from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.split import shared_rows, subset
-from ackd_deploy.errors import DataError
+from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import label_names_of, load_classifier, locate_model, provide_tokenizer
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.student import check_student
@@ -62,7 +62,7 @@ class Context:
         try:
             return AutoConfig.from_pretrained(self.source, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"the configuration in {self.source} cannot be used: {error}") from error
+            raise DataError(f"the configuration in {self.source} cannot be used: {first_line(error)}") from error
 
     @cached_property
     def layers(self) -> tuple[int, ...]:

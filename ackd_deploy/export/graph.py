@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from ackd_deploy.errors import ArtifactError, DataError, MissingExtra
+from ackd_deploy.errors import ArtifactError, DataError, MissingExtra, first_line
 
 __all__ = ["Engine", "Graph", "check_contract", "export_graph", "load_student", "model_inputs", "resolve_engine"]
 
@@ -98,8 +98,7 @@ def load_student(folder: Path, *, eager: bool = False) -> Any:
                 **extra,
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"the student in {folder} cannot be loaded: {reason}") from error
+        raise DataError(f"the student in {folder} cannot be loaded: {first_line(error)}") from error
     return model.eval()
 
 

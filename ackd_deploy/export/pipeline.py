@@ -17,7 +17,7 @@ from ackd_deploy import console
 from ackd_deploy.artifact import Manifest, seal, write_artifact
 from ackd_deploy.check.latency import System, Timing, measure, workload_texts
 from ackd_deploy.check.torch_model import TorchClassifier
-from ackd_deploy.errors import AckdError, ArtifactError, GateFailed, MissingExtra
+from ackd_deploy.errors import AckdError, ArtifactError, GateFailed, MissingExtra, first_line
 from ackd_deploy.export.graph import Graph, export_graph
 from ackd_deploy.export.inputs import Inputs, calibration_feeds, check_student, gather
 from ackd_deploy.export.packaging import copy_reader_files, golden_samples, graph_files, make_manifest
@@ -128,8 +128,9 @@ def _build_all(run: Run, graph: Graph, inputs: Inputs, work: Path) -> tuple[list
             if name == "fp32":
                 raise
             # ONNX Runtime's tools fail on some graphs, each with errors of its own: that refuses this variant.
-            reason = (str(error).strip().splitlines() or [""])[0][:200]
-            broken.append(VariantReport(name, problem=f"cannot be built: {type(error).__name__}: {reason}"))
+            broken.append(
+                VariantReport(name, problem=f"cannot be built: {type(error).__name__}: {first_line(error, 200)}")
+            )
     return built, broken
 
 

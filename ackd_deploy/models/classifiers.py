@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ackd_deploy.artifact.code_keys import code_keys
-from ackd_deploy.errors import DataError
+from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.files import atomic_folder, read_json, write_text
 from ackd_deploy.models.hub import fetch_model
 from ackd_deploy.models.safetensors_errors import os_errors
@@ -144,9 +144,8 @@ def load_classifier(
                 output_loading_info=True,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"the model in {folder} cannot be loaded: {reason}",
+            f"the model in {folder} cannot be loaded: {first_line(error)}",
             hint="model.safetensors or config.json there is damaged, or they do not belong together: fetch them again",
         ) from error
     missing = [k for k in info["missing_keys"] if not k.endswith("position_ids")]
@@ -216,7 +215,7 @@ def provide_tokenizer(folder: Path, converted: Path) -> Path:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError, KeyError) as error:
-        raise DataError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
+        raise DataError(f"the tokenizer in {folder} cannot be loaded: {first_line(error)}") from error
     if not tokenizer.is_fast:
         raise DataError(f"the tokenizer in {folder} has no fast form (tokenizer.json)")
     with atomic_folder(converted) as target:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ackd_deploy.data.hub_splits import hub_answers
-from ackd_deploy.errors import DataError, HubUnreachable
+from ackd_deploy.errors import DataError, HubUnreachable, first_line
 
 __all__ = ["fetch_model"]
 
@@ -41,7 +41,7 @@ def fetch_model(reference: str, *, revision: str | None, key: str) -> Path:
     except HfHubHTTPError as error:
         where = f" at revision {revision}" if revision else ""
         raise DataError(
-            f"the hub has no model {reference!r}{where} that can be read: {str(error).splitlines()[0]}",
+            f"the hub has no model {reference!r}{where} that can be read: {first_line(error)}",
             hint=f"check the id, log in where it is gated, or give a local folder with --set {key}=DIR",
         ) from error
     except OSError as error:

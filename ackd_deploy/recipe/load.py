@@ -11,7 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ackd_deploy.errors import RecipeError, UsageError
+from ackd_deploy.errors import RecipeError, UsageError, first_line
 from ackd_deploy.recipe.schema import Recipe
 
 __all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
@@ -93,7 +93,7 @@ def _parse_yaml(text: str, source: str) -> tuple[Any, dict[tuple[str, ...], int]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        what = getattr(error, "problem", None) or first_line(error)
         raise RecipeError(source, [f"{where}not valid YAML: {what}"]) from error
     except RecursionError as error:
         raise RecipeError(source, ["not readable as YAML: nested too deeply"]) from error

@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from ackd_deploy.artifact.load import CONFIG, TOKENIZER, check_files, check_graph, open_artifact, read_bounded_json
 from ackd_deploy.artifact.schema import Manifest, VariantInfo
-from ackd_deploy.errors import ArtifactError, UsageError
+from ackd_deploy.errors import ArtifactError, UsageError, first_line
 from ackd_deploy.runtime.cpu import cpu_features
 from ackd_deploy.runtime.engines.base import EngineSession
 from ackd_deploy.runtime.engines.opening import open_engine
-from ackd_deploy.runtime.engines.session import first_line
 from ackd_deploy.runtime.predictions import Prediction, decide
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
 from ackd_deploy.runtime.variant_choice import choose_variant

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
-from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.errors import ArtifactError, DataError, first_line
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.tasks.text import Text
 
@@ -89,7 +89,7 @@ class TextTokenizer:
             if not _from_rust(error):
                 raise
             # The texts were checked: what is left is a tokenizer that contradicts itself.
-            raise ArtifactError(f"the tokenizer fails: {str(error)[:200]}") from None
+            raise ArtifactError(f"the tokenizer fails: {first_line(error)}") from None
         return encodings
 
     def _tokens(self, text: Text, encoding: Any) -> Tokens:
@@ -137,7 +137,7 @@ def _read(path: Path) -> Tokenizer:
     except BaseException as error:
         if not _from_rust(error):
             raise
-        raise ArtifactError(f"{path} is not a tokenizer: {str(error)[:200]}") from None
+        raise ArtifactError(f"{path} is not a tokenizer: {first_line(error)}") from None
 
 
 def _from_rust(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.artifact.onnx_file import inspect_onnx
-from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
+from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable, first_line
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.runtime.engines.base import SessionFacts
 from ackd_deploy.runtime.engines.session import is_cpu
@@ -33,7 +33,9 @@ def import_openvino() -> Any:
     try:
         import openvino
     except ImportError as error:
-        reason = "isn't installed" if isinstance(error, ModuleNotFoundError) else f"can't be imported: {error}"
+        reason = (
+            "isn't installed" if isinstance(error, ModuleNotFoundError) else f"can't be imported: {first_line(error)}"
+        )
         raise MissingExtra(f"OpenVINO {reason}", hint=HINT) from error
     if not hasattr(openvino, "Core"):
         raise MissingExtra("the installed OpenVINO is an empty shell", hint=f"pip uninstall -y openvino, then {HINT}")
@@ -137,4 +139,4 @@ def _reason(error: BaseException) -> str:
     """Return the line of an OpenVINO error that says something; those before it name its source files."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return (telling or lines or [type(error).__name__])[0][:300]
+    return telling[0][:300] if telling else first_line(error)

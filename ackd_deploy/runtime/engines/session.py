@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact.onnx_file import inspect_onnx
-from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
+from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable, first_line
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.runtime.engines.packages import onnxruntime_wheels, wheel_problem
 
@@ -37,7 +37,7 @@ def import_onnxruntime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise MissingExtra(
-            f"ONNX Runtime cannot be imported: {error}",
+            f"ONNX Runtime cannot be imported: {first_line(error)}",
             hint="install one of its wheels: pip install 'ackd-deploy[cpu]' or 'ackd-deploy[gpu]', never both",
         ) from error
     if not hasattr(onnxruntime, "InferenceSession"):
@@ -111,12 +111,6 @@ def open_session(
         )
     session.disable_fallback()
     return session
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, shortened: ONNX Runtime's may hold a whole graph."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300]
 
 
 def _check_available(onnxruntime: Any, wanted: str, provider: str) -> None:
