@@ -19,13 +19,13 @@ from rich.console import Console
 
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
-from ackd_deploy.distill.stages import student_stage
+from ackd_deploy.distill.stages import train_student
 from ackd_deploy.experiments.ablation import read_series
 from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
 from ackd_deploy.experiments.comparison import compare_series
 from ackd_deploy.recipe import Recipe, load_recipe
 from ackd_deploy.recipe.schema import Method
-from ackd_deploy.run import Run
+from ackd_deploy.run import TEACHER, Run, student_stage
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
 
     run = Run.open(options.run, base)
     seeds = [base.seed + offset for offset in range(options.seeds)]
-    stages = {(name, seed): f"student-{name}-seed{seed}" for seed in seeds for name in tried}
+    stages = {(name, seed): student_stage(name, seed) for seed in seeds for name in tried}
     with run.lock(), opened_context(run, options.device) as context:
         todo = unfinished(context, dict.fromkeys(stages.values()))
         if todo:
@@ -58,12 +58,12 @@ def main() -> None:
                 # The same folder and the same state, read with another recipe.
                 changed_run = copy.copy(run)
                 changed_run.recipe = tried[name]
-                other = Context(changed_run, context.device, context.dtype, context.world)
+                other = Context(changed_run, context.device, context.dtype, context.process_group)
                 method = tried[name].distill.method
-                student_stage(other, method, teacher, bank, stage=stage, folder=None, seed=seed)
+                train_student(other, method, teacher, bank, stage=stage, folder=None, seed=seed)
         rows = compare_series(base.data.task, [read_series(run, name, seeds) for name in tried])
     write_ablation({"validation": rows}, {"tried": options.tries, "overrides": options.overrides}, run.path("sweep"))
-    Console().print(ablation_table(rows, title=f"{base.name}: {run.facts('teacher')['validation_rows']} rows"))
+    Console().print(ablation_table(rows, title=f"{base.name}: {run.record(TEACHER).validation_rows} rows"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_least, at_most, inform
 from ackd_deploy.recipe.schema import Gates
+from ackd_deploy.run.records import SliceRecord
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import expected_calibration_error
@@ -53,17 +54,18 @@ def accuracy_gates(
 
 def slices(
     task: Task, found: Floats, labels: Labels, lengths: npt.NDArray[np.integer], label_names: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, SliceRecord]:
     """Return the metric by length bucket (quarters of the rows) and by class, with the rows of each."""
-    result: dict[str, dict[str, float]] = {}
+    result: dict[str, SliceRecord] = {}
     edges = np.quantile(lengths, [0.25, 0.5, 0.75])
     bucket = np.searchsorted(edges, lengths, side="left")
     for index in range(4):
         inside = bucket == index
         if inside.any():
             span = f"{int(lengths[inside].min())}-{int(lengths[inside].max())} tokens"
-            result[span] = {task.metric.name: task.score(found[inside], labels[inside]), "rows": int(inside.sum())}
+            value = task.score(found[inside], labels[inside])
+            result[span] = SliceRecord(metric=task.metric.name, value=value, rows=int(inside.sum()))
     if task.exclusive:
         for index, (hits, rows) in class_recalls(found, labels).items():
-            result[f"label {label_names[index]}"] = {"recall": hits / rows, "rows": rows}
+            result[f"label {label_names[index]}"] = SliceRecord(metric="recall", value=hits / rows, rows=rows)
     return result

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from ackd_deploy.run.records import GateRecord
 
 __all__ = ["GateResult", "Verdict", "at_least", "at_most", "failures", "inform", "passes"]
 
@@ -29,12 +31,10 @@ class GateResult:
     interval: tuple[float, float] | None = None
     detail: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data without infinities, which JSON does not have."""
-        plain = asdict(self)
-        plain["figure"] = _finite(self.figure)
-        plain["interval"] = None if self.interval is None else [_finite(end) for end in self.interval]
-        return plain
+    def record(self) -> GateRecord:
+        """Return it as run.json holds it: without infinities, which JSON does not have."""
+        interval = None if self.interval is None else (_finite(self.interval[0]), _finite(self.interval[1]))
+        return GateRecord(**{**asdict(self), "figure": _finite(self.figure), "interval": interval})
 
     def reason(self) -> str:
         """One phrase for the table of variants."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from ackd_deploy.check.parity import spread_by_length
 from ackd_deploy.errors import EnvironmentProblem
+from ackd_deploy.run.records import TimingRecord
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["System", "Timing", "measure", "ratio_interval", "workload_texts"]
@@ -58,17 +59,17 @@ class Timing:
         """Median seconds of a round."""
         return float(np.median(self.rounds))
 
-    def as_json(self) -> dict[str, float | int | None]:
-        """Figures for run.json: times in milliseconds, of one call of the workload."""
-        return {
-            "p50_ms": 1e3 * float(np.median(self.calls)),
-            "p99_ms": 1e3 * float(np.quantile(self.calls, 0.99)),
-            "texts_per_second": self.texts / self.seconds,
-            "tokenizing_share": None if self.tokenizing is None else self.tokenizing / self.seconds,
-            "load_seconds": self.load_seconds,
-            "resident_mb": None if self.resident_bytes is None else self.resident_bytes / 1e6,
-            "rounds": len(self.rounds),
-        }
+    def record(self) -> TimingRecord:
+        """Return it as run.json holds it: times in milliseconds, of one call of the workload."""
+        return TimingRecord(
+            p50_ms=1e3 * float(np.median(self.calls)),
+            p99_ms=1e3 * float(np.quantile(self.calls, 0.99)),
+            texts_per_second=self.texts / self.seconds,
+            tokenizing_share=None if self.tokenizing is None else self.tokenizing / self.seconds,
+            load_seconds=self.load_seconds,
+            resident_mb=None if self.resident_bytes is None else self.resident_bytes / 1e6,
+            rounds=len(self.rounds),
+        )
 
 
 def ratio_interval(system: Timing, base: Timing) -> tuple[float, tuple[float, float]]:

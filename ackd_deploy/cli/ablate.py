@@ -11,7 +11,7 @@ from ackd_deploy import console
 from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import json_option, training_options
 from ackd_deploy.recipe import load_recipe
-from ackd_deploy.run import Run, package_versions
+from ackd_deploy.run import TEACHER, Run, package_versions
 
 
 @click.command()
@@ -58,14 +58,14 @@ def command(
 
     task = run.recipe.data.task
     results = {held_out: compare_series(task, series) for held_out, series in everything.items()}
-    teacher = run.facts("teacher")
+    teacher = run.record(TEACHER)
     facts: dict[str, Any] = {
         "recipe": run.recipe.name,
-        "teacher": teacher["metrics"],
-        "validation_rows": teacher["validation_rows"],
-        "train_rows": teacher["train_rows"],
-        **{key: teacher[key] for key in ("test_metrics", "test_rows") if key in teacher},
-        "device": teacher["device"],
+        "teacher": teacher.metrics,
+        "validation_rows": teacher.validation_rows,
+        "train_rows": teacher.train_rows,
+        **({} if teacher.test_rows is None else {"test_metrics": teacher.test_metrics, "test_rows": teacher.test_rows}),
+        "device": teacher.device,
         "versions": package_versions(),
     }
     files = write_ablation(results, facts, run.path("ablation"))
@@ -73,8 +73,8 @@ def command(
         console.emit_json({**facts, **results})
         return
     for held_out, rows in results.items():
-        found = teacher["metrics" if held_out == "validation" else "test_metrics"][rows[0]["metric"]]
-        title = f"{run.recipe.name}, {teacher[f'{held_out}_rows']} {held_out} rows: teacher {100 * found:.2f}"
+        figures, count = teacher.held_out(held_out)
+        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {100 * figures[rows[0]['metric']]:.2f}"
         console.print_table(ablation_table(rows, title=title))
     console.log("* a difference is shown: the interval, over other seeds and other rows, leaves out 0")
     console.log(f"written: {', '.join(map(str, files))}")

@@ -10,7 +10,7 @@ from ackd_deploy import console
 from ackd_deploy.cli.options import find_run, json_option, provider_option, run_option, runs_option, set_option
 from ackd_deploy.errors import UsageError
 from ackd_deploy.recipe import dump_recipe, parse_recipe
-from ackd_deploy.run import Run
+from ackd_deploy.run import EXPORT, Run
 
 
 @click.command()
@@ -24,9 +24,8 @@ def command(
     onnx: bool, run_folder: Path | None, runs: Path, overrides: tuple[str, ...], provider: str, as_json: bool
 ) -> None:
     """Export the newest finished run (or --run DIR), gate each variant, write the artifact."""
-    run = find_run(run_folder, runs, stage="student")
-    stage = f"student-{run.recipe.distill.method}"
-    if not run.is_done(stage):
+    run = find_run(run_folder, runs, having="student")
+    if not run.is_done(run.student):
         raise UsageError(f"the run in {run.folder} has no finished student", hint="ackd-deploy distill goes on with it")
     if overrides:
         # Only export and gates may differ from what was trained; Run.open refuses the rest by key.
@@ -38,6 +37,6 @@ def command(
     with run.lock():
         artifact = export_run(run, provider=provider, table=not as_json)
     if as_json:
-        console.emit_json({"artifact": str(artifact), **run.facts("export")})
+        console.emit_json({"artifact": str(artifact), **run.record(EXPORT).model_dump(mode="json")})
     else:
         console.log(f"next: ackd-deploy serve {artifact}")

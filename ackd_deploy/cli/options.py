@@ -10,6 +10,7 @@ import click
 
 from ackd_deploy.recipe import Recipe, load_recipe
 from ackd_deploy.run import DEFAULT_RUNS, Run, newest_run
+from ackd_deploy.run.newest import Having
 
 __all__ = [
     "find_artifact",
@@ -71,14 +72,14 @@ def open_run(recipe_path: Path, overrides: tuple[str, ...], run_folder: Path | N
     return Run.open(run_folder or runs / recipe.name, recipe, fresh=fresh)
 
 
-def find_run(run_folder: Path | None, runs: Path, *, stage: str | None = None) -> Run:
-    """Return the named run, or the newest one in which ``stage`` is done."""
-    return Run.load(run_folder) if run_folder else newest_run(runs, stage=stage)
+def find_run(run_folder: Path | None, runs: Path, *, having: Having = "anything") -> Run:
+    """Return the named run, or the newest one that has a student, or an artifact."""
+    return Run.load(run_folder) if run_folder else newest_run(runs, having=having)
 
 
 def find_artifact(artifact: Path | None, runs: Path) -> Path:
     """Return the named artifact folder, or that of the newest exported run."""
     if artifact is None:
-        return newest_run(runs, stage="export").path("artifact")
+        return newest_run(runs, having="artifact").path("artifact")
     # A run's folder is accepted too: people point at what they made.
     return artifact / "artifact" if (artifact / "run.json").is_file() else artifact

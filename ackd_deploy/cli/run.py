@@ -15,7 +15,7 @@ from ackd_deploy.cli.options import (
     training_options,
 )
 from ackd_deploy.errors import ArtifactError, GateFailed
-from ackd_deploy.run import Run
+from ackd_deploy.run import EXPORT, Run
 
 
 @click.command()
@@ -65,7 +65,7 @@ def _exported(run: Run, provider: str, *, table: bool) -> Path:
     from ackd_deploy.export import export_run
 
     artifact = run.path("artifact")
-    if run.is_done("export") and run.facts("export").get("provider") == provider:
+    if run.is_done(EXPORT) and run.record(EXPORT).provider == provider:
         try:
             open_artifact(artifact)
         except ArtifactError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from ackd_deploy.allocator import keep_freed_memory
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
-from ackd_deploy.distill.stages import bank_stage, stage_is_whole, student_stage, teacher_stage
-from ackd_deploy.run import Run
+from ackd_deploy.distill.stages import fill_bank, make_teacher, stage_is_whole, train_student
+from ackd_deploy.run import TEACHER, Run, Stage, student_stage
+from ackd_deploy.run.records import ModelRecord
+from ackd_deploy.run.stages import parse_stage
 from ackd_deploy.training.device import resolve_device, resolve_precision
 from ackd_deploy.training.process_group import join_process_group
 
@@ -41,15 +43,15 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
     """
     with opened_context(run, device) as context:
         folders = student_folders(run)
-        todo = unfinished(context, {f"student-{method}": folder for method, folder in folders.items()})
+        todo = unfinished(context, {student_stage(method): folder for method, folder in folders.items()})
         if not todo:
             context.say(f"{run.folder} is distilled already")
             return
         teacher, bank = prepare(context, list(folders))
         for method, folder in folders.items():
-            stage = f"student-{method}"
+            stage = student_stage(method)
             if stage in todo:
-                student_stage(context, method, teacher, bank, stage=stage, folder=folder, seed=run.recipe.seed)
+                train_student(context, method, teacher, bank, stage=stage, folder=folder, seed=run.recipe.seed)
 
 
 @contextmanager
@@ -66,15 +68,15 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
         yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), process_group)
 
 
-def unfinished(context: Context, students: dict[str, Path | None]) -> set[str]:
-    """Return the stages still to be run: ``teacher`` and those of ``students`` (stage to folder).
+def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | None]) -> set[Stage[ModelRecord]]:
+    """Return the stages still to be run: the teacher's and those of ``students`` (stage to folder).
 
     Students of a teacher that has to be made again are worth nothing, and are among them.
     """
     todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
-    if not stage_is_whole(context, "teacher", context.run.path("teacher")):
-        todo = {"teacher", *students}
-    return set(context.process_group.share(sorted(todo)))
+    if not stage_is_whole(context, TEACHER, context.run.path("teacher")):
+        todo = {TEACHER, *students}
+    return set(map(parse_stage, context.process_group.share(sorted(stage.name for stage in todo))))
 
 
 def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
@@ -85,8 +87,8 @@ def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | No
         # Files that all processes read are written by one of them.
         _ = context.train, context.validation, context.test
     context.process_group.wait()
-    if not context.process_group.share(stage_is_whole(context, "teacher", context.run.path("teacher"))):
-        teacher_stage(context)
+    if not context.process_group.share(stage_is_whole(context, TEACHER, context.run.path("teacher"))):
+        make_teacher(context)
     teacher = context.load_teacher()
-    bank = bank_stage(context, methods, teacher)
+    bank = fill_bank(context, methods, teacher)
     return teacher.to("cpu"), bank

@@ -22,6 +22,11 @@ from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.student import build_student
+from ackd_deploy.run import BANK, TEACHER, Stage
+from ackd_deploy.run.records import BankRecord, ModelRecord, StudentRecord
+from ackd_deploy.run.stages import parse_stage
+from ackd_deploy.runtime.cpu import cpu_info
+from ackd_deploy.tasks.intervals import metric_interval
 from ackd_deploy.training.checkpoint import Checkpoints
 from ackd_deploy.training.evaluate import predict_logits
 from ackd_deploy.training.interrupt import interruption
@@ -29,24 +34,24 @@ from ackd_deploy.training.loop import Outcome, Settings, settings_of, train
 from ackd_deploy.training.metrics_log import MetricsLog
 from ackd_deploy.training.schedule import derived_seed
 
-__all__ = ["bank_stage", "stage_is_whole", "student_stage", "teacher_stage"]
+__all__ = ["fill_bank", "make_teacher", "stage_is_whole", "train_student"]
 
 
-def stage_is_whole(context: Context, stage: str, folder: Path | None) -> bool:
-    """Tell whether a stage is done and its files are those it recorded; damage is said aloud.
+def stage_is_whole(context: Context, stage: Stage[ModelRecord], folder: Path | None) -> bool:
+    """Tell whether a stage is done and its files are those it recorded; warns where they are damaged.
 
     Args:
         context: the distillation.
-        stage: its name.
+        stage: of a model.
         folder: of its weights; None where they weren't kept.
     """
     run = context.run
     if not run.is_done(stage):
         return False
-    facts = run.facts(stage)
-    expected = {_predictions(context, stage): facts.get("predictions_sha256")}
+    record = run.record(stage)
+    expected: dict[Path, str | None] = {run.predictions(stage): record.predictions_sha256}
     if folder is not None:
-        expected[folder / "model.safetensors"] = facts.get("sha256")
+        expected[folder / "model.safetensors"] = record.sha256
     for file, sha256 in expected.items():
         if not file.is_file() or sha256_file(file) != sha256:
             warn(f"{file} is missing or damaged: stage {stage} is run again")
@@ -54,11 +59,7 @@ def stage_is_whole(context: Context, stage: str, folder: Path | None) -> bool:
     return True
 
 
-def _predictions(context: Context, stage: str) -> Path:
-    return context.run.path("predictions", f"{stage.removeprefix('student-')}.safetensors")
-
-
-def teacher_stage(context: Context) -> None:
+def make_teacher(context: Context) -> None:
     """Fine-tune the teacher where the recipe says so, and put it into the run's folder."""
     run, recipe = context.run, context.recipe
     rows = context.train_rows
@@ -73,12 +74,12 @@ def teacher_stage(context: Context) -> None:
             recipe.distill,
             context.device,
         )
-        settings = settings_of("teacher", recipe.seed, recipe.teacher.finetune, recipe.distill)
+        settings = settings_of(TEACHER.name, recipe.seed, recipe.teacher.finetune, recipe.distill)
         outcome = _train(context, model, objective, settings)
-    _conclude(context, "teacher", model, run.path("teacher"), outcome, {"finetuned": outcome is not None})
+    _conclude(context, TEACHER, model, folder=run.path("teacher"), outcome=outcome)
 
 
-def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
+def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
     """Fill and check the bank for these methods; None where none of them looks at the teacher."""
     distill = context.recipe.distill
     if not any(loss_weights(method, distill).needs_bank for method in methods):
@@ -87,25 +88,25 @@ def bank_stage(context: Context, methods: list[str], teacher: Any) -> TeacherBan
     sha256 = sha256_file(run.path("teacher", "model.safetensors"))
     key = bank_key(sha256, context.train, context.layers, poolings(methods, distill), context.dtype)
     if context.process_group.is_first:
-        began, known = time.perf_counter(), run.is_done("bank") and run.facts("bank").get("key") == key
+        began, known = time.perf_counter(), run.is_done(BANK) and run.record(BANK).key == key
         if not known:
-            run.start("bank")
+            run.start(BANK)
         with interruption() as stop:
             build_bank(teacher, context.train, folder, key, context.device, context.dtype, stop=stop)
         if not known:
             size = sum(file.stat().st_size for file in folder.glob("*.bin"))
-            run.finish("bank", key=key, size_bytes=size, seconds=time.perf_counter() - began)
+            run.finish(BANK, BankRecord(key=key, size_bytes=size, seconds=time.perf_counter() - began))
     context.process_group.wait()
     return open_bank(folder, key, context.device)
 
 
-def student_stage(
+def train_student(
     context: Context,
     method: str,
     teacher: Any,
     bank: TeacherBank | None,
     *,
-    stage: str,
+    stage: Stage[ModelRecord],
     folder: Path | None,
     seed: int,
 ) -> None:
@@ -117,8 +118,8 @@ def student_stage(
         context: the distillation.
         method: as in the recipe.
         teacher: its classifier.
-        bank: from `bank_stage`.
-        stage: name in run.json.
+        bank: from `fill_bank`.
+        stage: that it is recorded as.
         folder: for the student's weights; None: only its predictions and figures are kept.
         seed: of this training.
     """
@@ -152,26 +153,30 @@ def student_stage(
         bank=bank,
         features=features,
     )
-    outcome = _train(context, model, objective, settings_of(stage, seed, recipe.distill, recipe.distill))
-    facts: dict[str, Any] = {
-        "method": method,
-        "seed": seed,
-        "layers": recipe.student.layers,
-        "layer_map": list(context.layers),
-        "init": recipe.student.init,
-    }
-    if objective.hardest is not None and bank is not None:
-        facts["sar"] = {k.removeprefix("sar_"): v for k, v in outcome.last.items() if k.startswith("sar_")}
-        if wanted.sar != "uniform":
-            facts["hardest"] = hardest_rows(objective.hardest, rows, bank)
-            facts["label_errors"] = likely_label_errors(objective.hardest, rows, bank)
-    _conclude(context, stage, model, folder, outcome, facts)
+    outcome = _train(context, model, objective, settings_of(stage.name, seed, recipe.distill, recipe.distill))
+    weighed = objective.hardest if bank is not None else None
+    listed = weighed if wanted.sar != "uniform" else None
+    student = StudentRecord(
+        method=method,
+        seed=seed,
+        layers=recipe.student.layers,
+        layer_map=context.layers,
+        init=recipe.student.init,
+        sar=None if weighed is None else _sar_statistics(outcome),
+        hardest=None if listed is None or bank is None else hardest_rows(listed, rows, bank),
+        label_errors=None if listed is None or bank is None else likely_label_errors(listed, rows, bank),
+    )
+    _conclude(context, stage, model, folder=folder, outcome=outcome, student=student)
+
+
+def _sar_statistics(outcome: Outcome) -> dict[str, float | None]:
+    return {name.removeprefix("sar_"): value for name, value in outcome.last.items() if name.startswith("sar_")}
 
 
 def _train(context: Context, model: Any, objective: DistillObjective, settings: Settings) -> Outcome:
     run = context.run
     if context.process_group.is_first:
-        run.start(settings.stage)
+        run.start(parse_stage(settings.stage))
     key = {"stage": settings.stage, "data": context.train.fingerprint, "processes": context.process_group.size}
     checkpoints = Checkpoints(run.path("checkpoints", settings.stage), key)
     with interruption() as stop:
@@ -191,11 +196,12 @@ def _train(context: Context, model: Any, objective: DistillObjective, settings: 
 
 def _conclude(
     context: Context,
-    stage: str,
+    stage: Stage[ModelRecord],
     model: Any,
+    *,
     folder: Path | None,
     outcome: Outcome | None,
-    facts: dict[str, Any],
+    student: StudentRecord | None = None,
 ) -> None:
     """Evaluate, save, record; then drop the stage's checkpoints."""
     if context.process_group.is_first:
@@ -207,21 +213,22 @@ def _conclude(
             held_out["test_logits"] = predict_logits(model, test, context.device)
             held_out["test_labels"] = np.ascontiguousarray(test.labels)
             found_on_test = test.task.metrics(held_out["test_logits"], test.labels)
-            facts = {**facts, "test_metrics": found_on_test, "test_rows": len(test)}
         model.to("cpu")
+        size = None
         if folder is not None:
-            name = stage.removeprefix("student-")
-            size = save_classifier(model, context.tokenizer, folder, card=_card(context, name, found, len(validation)))
-            facts = {**facts, "size_bytes": size, "sha256": sha256_file(folder / "model.safetensors")}
-        predictions = _predictions(context, stage)
+            card = _card(context, stage.model, found, len(validation))
+            size = save_classifier(model, context.tokenizer, folder, card=card)
+        predictions = run.predictions(stage)
         write_bytes(predictions, save(held_out))
         main = validation.task.metric.name
-        run.finish(
-            stage,
+        record = ModelRecord(
             metrics=found,
             primary=main,
+            interval=metric_interval(validation.task, logits, validation.labels),
             validation_rows=len(validation),
             train_rows=len(context.train),
+            test_metrics=None if test is None else found_on_test,
+            test_rows=None if test is None else len(test),
             parameters=sum(p.numel() for p in model.parameters()),
             predictions_sha256=sha256_file(predictions),
             device=str(context.device),
@@ -230,10 +237,14 @@ def _conclude(
             processes=context.process_group.size,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
             data_fingerprint=context.train.fingerprint,
-            **({"seconds": 0.0} if outcome is None else outcome.facts()),
-            **facts,
+            cpu=cpu_info(),
+            training=None if outcome is None else outcome.record(),
+            size_bytes=size,
+            sha256=None if folder is None else sha256_file(folder / "model.safetensors"),
+            student=student,
         )
-        Checkpoints(run.path("checkpoints", stage), {}).clear()
+        run.finish(stage, record)
+        Checkpoints(run.path("checkpoints", stage.name), {}).clear()
         beside = "" if test is None else f", {found_on_test[main]:.4f} on {len(test)} test rows"
         context.say(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
     context.process_group.wait()

@@ -7,11 +7,11 @@ from typing import get_args
 from safetensors.numpy import load_file
 
 from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
-from ackd_deploy.distill.stages import student_stage
+from ackd_deploy.distill.stages import train_student
 from ackd_deploy.errors import UsageError
 from ackd_deploy.experiments.comparison import Series
 from ackd_deploy.recipe.schema import Method
-from ackd_deploy.run import Run
+from ackd_deploy.run import Run, student_stage
 
 __all__ = ["ablate_run", "check_methods", "read_series"]
 
@@ -49,21 +49,17 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
     """
     wanted = [(method, run.recipe.seed + offset) for offset in range(seeds) for method in methods]
     with opened_context(run, device) as context:
-        todo = unfinished(context, {_stage(method, seed): None for method, seed in wanted})
+        todo = unfinished(context, {student_stage(method, seed): None for method, seed in wanted})
         if todo:
             # The bank serves every method that may still be asked for.
             teacher, bank = prepare(context, list(get_args(Method)))
             for method, seed in wanted:
-                stage = _stage(method, seed)
+                stage = student_stage(method, seed)
                 if stage in todo:
-                    student_stage(context, method, teacher, bank, stage=stage, folder=None, seed=seed)
+                    train_student(context, method, teacher, bank, stage=stage, folder=None, seed=seed)
     held_out = ("validation", "test") if run.recipe.data.test is not None else ("validation",)
     numbers = list(range(run.recipe.seed, run.recipe.seed + seeds))
     return {name: [read_series(run, method, numbers, held_out=name) for method in methods] for name in held_out}
-
-
-def _stage(method: str, seed: int) -> str:
-    return f"student-{method}-seed{seed}"
 
 
 def read_series(run: Run, method: str, seeds: list[int], *, held_out: str = "validation") -> Series:
@@ -76,13 +72,14 @@ def read_series(run: Run, method: str, seeds: list[int], *, held_out: str = "val
         held_out: on the ``validation`` or the ``test`` rows.
     """
     prefix = "" if held_out == "validation" else f"{held_out}_"
-    saved = [load_file(run.path("predictions", f"{method}-seed{seed}.safetensors")) for seed in seeds]
-    facts = [run.facts(_stage(method, seed)) for seed in seeds]
+    stages = [student_stage(method, seed) for seed in seeds]
+    saved = [load_file(run.predictions(stage)) for stage in stages]
+    records = [run.record(stage) for stage in stages]
     return Series(
         method=method,
         seeds=seeds,
-        metrics=[entry[f"{prefix}metrics"] for entry in facts],
+        metrics=[record.held_out(held_out)[0] for record in records],
         logits=[entry[f"{prefix}logits"] for entry in saved],
         labels=saved[0][f"{prefix}labels"],
-        seconds=[entry["seconds"] for entry in facts],
+        seconds=[record.training.seconds if record.training else 0.0 for record in records],
     )

@@ -64,10 +64,10 @@ def gather(run: Run) -> Inputs:
 
 
 def _check_weights(run: Run, weights: Path) -> None:
-    recorded = run.facts(f"student-{run.recipe.distill.method}").get("sha256")
+    recorded = run.record(run.student).sha256
     if not weights.is_file():
         raise ArtifactError(f"{weights} is missing", hint="distill the run again, or restore the file")
-    if recorded is not None and sha256_file(weights) != recorded:
+    if sha256_file(weights) != recorded:
         raise ArtifactError(
             f"{weights} is not the file that the training wrote: its checksum differs",
             hint="the same distill command makes the student again; or restore the file",
@@ -93,9 +93,9 @@ def check_student(run: Run, logits: npt.NDArray[np.floating], inputs: Inputs) ->
     task = run.recipe.data.task
     found = task.metrics(logits, inputs.validation.labels)
     name = task.metric.name
-    recorded = (run.facts(f"student-{run.recipe.distill.method}").get("metrics") or {}).get(name)
+    recorded = run.record(run.student).metrics[name]
     # A row or two may fall to the other side when the student was trained on another device.
-    if recorded is not None and abs(found[name] - float(recorded)) > 0.005 + 2.0 / len(inputs.validation):
+    if abs(found[name] - recorded) > 0.005 + 2.0 / len(inputs.validation):
         raise ArtifactError(
             f"the student in {inputs.student} has {name} {found[name]:.4f}, its training recorded {recorded:.4f}: "
             "its weights, its label names or the validation rows are not those of the run",

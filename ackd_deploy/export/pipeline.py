@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,11 @@ from ackd_deploy.export.inputs import Inputs, calibration_feeds, check_student, 
 from ackd_deploy.export.packaging import copy_reader_files, golden_samples, graph_files, make_manifest
 from ackd_deploy.export.selection import choose
 from ackd_deploy.export.table import variants_table
-from ackd_deploy.export.variant_report import VariantReport, as_row, judge, judge_latency
+from ackd_deploy.export.variant_report import VariantReport, judge, judge_latency, variant_record
 from ackd_deploy.export.variants import BuiltVariant, build_variant
 from ackd_deploy.files import sha256_file
-from ackd_deploy.run import Run
+from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run.records import CalibrationRecord, ExportRecord, LatencyRecord, VariantRecord
 from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
 from ackd_deploy.runtime.tokenizer import TextTokenizer
 from ackd_deploy.tasks.activations import softmax
@@ -57,7 +57,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         AckdError: other subclasses, for everything that a user can mend.
     """
     started = time.monotonic()
-    run.start("export")
+    run.start(EXPORT)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=run.folder) as name:
         work = Path(name)
         inputs = gather(run)
@@ -76,18 +76,19 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         judgments.sort(key=lambda found: order.index(found.name))  # type: ignore[arg-type]
         references = _latency(run, inputs, judgments, artifact, provider)
         chosen = choose(judgments, run.recipe, provider)
-        rows = [as_row(found, run.recipe, TEACHER) for found in judgments]
-        facts = _facts(run, inputs, rows, chosen, student_metrics, references, graph, provider)
+        rows = [variant_record(found, run.recipe, TEACHER) for found in judgments]
+        record = _record(run, inputs, rows, chosen, student_metrics, references, graph, provider)
         if table:
-            _print(run, inputs, facts)
+            _print(run, inputs, record)
         if chosen is None:
             # The report shows which bound was missed, and by how much.
-            run.fail("export", **facts)
+            run.fail(EXPORT, record)
             raise _refusal(run, rows)
         winner = Classifier.load(artifact, provider, variant=chosen.name)
-        facts["calibration"] = _calibration(inputs, winner, temperature)
+        calibration = _calibration(inputs, winner, temperature)
         final = _write(run, inputs, graph, judgments, winner, rows, temperature)
-    run.finish("export", **facts, seconds=time.monotonic() - started, artifact=final.name)
+    ended = {"calibration": calibration, "seconds": time.monotonic() - started, "artifact": final.name}
+    run.finish(EXPORT, record.model_copy(update=ended))
     return final
 
 
@@ -198,56 +199,56 @@ def _latency(
     return {workload: {name: found[name] for name in (TEACHER, STUDENT)} for workload, found in timings.items()}
 
 
-def _facts(
+def _record(
     run: Run,
     inputs: Inputs,
-    rows: list[dict[str, Any]],
+    rows: list[VariantRecord],
     chosen: VariantReport | None,
     student_metrics: dict[str, float],
     references: dict[str, dict[str, Timing]],
     graph: Graph,
     provider: str,
-) -> dict[str, Any]:
+) -> ExportRecord:
     student = references[run.recipe.export.workload]
     ratio = student[STUDENT].seconds / student[TEACHER].seconds
     methods = [*run.recipe.distill.baselines, run.recipe.distill.method]
-    return {
-        "variants": rows,
-        "chosen": chosen.name if chosen else None,
-        "workload": run.recipe.export.workload,
-        "metric": run.recipe.data.task.metric.name,
-        "student": student_metrics,
-        "validation_rows": len(inputs.validation),
-        "latency": {
+    return ExportRecord(
+        variants=rows,
+        chosen=chosen.name if chosen else None,
+        workload=run.recipe.export.workload,
+        metric=run.recipe.data.task.metric.name,
+        student=student_metrics,
+        validation_rows=len(inputs.validation),
+        latency=LatencyRecord(
             # Students of all methods are one network with other weights, so they take the same time.
-            "ratios": {TEACHER: 1.0, **dict.fromkeys(methods, ratio)},
-            "torch": {w: {name: t.as_json() for name, t in found.items()} for w, found in references.items()},
-            "threads": run.recipe.export.latency_threads,
-            "all_threads": effective_cpus(),
-        },
-        "engine": graph.engine,
-        "opset": graph.opset,
-        "provider": provider,
-        "cpu": cpu_info().as_dict(),
-    }
+            ratios={TEACHER: 1.0, **dict.fromkeys(methods, ratio)},
+            torch={w: {name: timing.record() for name, timing in found.items()} for w, found in references.items()},
+            threads=run.recipe.export.latency_threads,
+            all_threads=effective_cpus(),
+        ),
+        engine=graph.engine,
+        opset=graph.opset,
+        provider=provider,
+        cpu=cpu_info(),
+    )
 
 
-def _print(run: Run, inputs: Inputs, facts: dict[str, Any]) -> None:
-    metric = facts["metric"]
+def _print(run: Run, inputs: Inputs, record: ExportRecord) -> None:
+    metric = record.metric
     note = (
         f"{metric} and agreement with the student in % of {len(inputs.validation):,} validation rows; time over that "
-        f"of the teacher in PyTorch, {_threads(run.recipe.export.latency_threads)}, {facts['cpu']['model']}; "
-        f"chosen for {'one text at a time' if facts['workload'] == 'single' else 'batches'}"
+        f"of the teacher in PyTorch, {_threads(run.recipe.export.latency_threads)}, {record.cpu.model}; "
+        f"chosen for {'one text at a time' if record.workload == 'single' else 'batches'}"
     )
     console.print_table(
         variants_table(
-            facts["variants"],
+            record.variants,
             metric=metric,
-            student_metric=facts["student"][metric],
-            chosen=facts["chosen"],
+            student_metric=record.student[metric],
+            chosen=record.chosen,
             teacher=TEACHER,
             note=note,
-            all_threads=facts["latency"]["all_threads"],
+            all_threads=record.latency.all_threads,
         )
     )
 
@@ -256,8 +257,8 @@ def _threads(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
-def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
-    lines = [f"{row['name']}: {'; '.join(row['reasons']) or 'meant for GPUs'}" for row in rows]
+def _refusal(run: Run, rows: list[VariantRecord]) -> GateFailed:
+    lines = [f"{row.name}: {'; '.join(row.reasons) or 'meant for GPUs'}" for row in rows]
     old = run.path("artifact")
     kept = f"; the older artifact in {old} is untouched" if old.exists() else ""
     return GateFailed(
@@ -266,17 +267,17 @@ def _refusal(run: Run, rows: list[dict[str, Any]]) -> GateFailed:
     )
 
 
-def _calibration(inputs: Inputs, chosen: Classifier, temperature: float) -> dict[str, float | None]:
+def _calibration(inputs: Inputs, chosen: Classifier, temperature: float) -> CalibrationRecord:
     """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
     if not inputs.validation.task.exclusive:
-        return {"temperature": temperature, "ece_before": None, "ece_after": None}
+        return CalibrationRecord(temperature=temperature, ece_before=None, ece_after=None)
     logits = chosen.logits(inputs.texts)
     labels = inputs.validation.labels
-    return {
-        "temperature": temperature,
-        "ece_before": expected_calibration_error(softmax(logits), labels),
-        "ece_after": expected_calibration_error(softmax(logits, temperature), labels),
-    }
+    return CalibrationRecord(
+        temperature=temperature,
+        ece_before=expected_calibration_error(softmax(logits), labels),
+        ece_after=expected_calibration_error(softmax(logits, temperature), labels),
+    )
 
 
 def _write(
@@ -285,7 +286,7 @@ def _write(
     graph: Graph,
     judgments: Sequence[VariantReport],
     chosen: Classifier,
-    rows: list[dict[str, Any]],
+    rows: list[VariantRecord],
     temperature: float,
 ) -> Path:
     """Write the artifact: the winner, and the others that passed."""
@@ -298,7 +299,7 @@ def _write(
     def build(folder: Path) -> Manifest:
         copy_reader_files(inputs.student, folder)
         _place(passing, chosen.variant.name, folder)
-        gates = [gate for row in rows for gate in row["gates"]]
+        gates = [gate.model_dump(mode="json") for row in rows for gate in row.gates]
         provenance: dict[str, object] = {"student_sha256": sha256_file(weights)}
         return make_manifest(
             run,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from ackd_deploy.run.records import VariantRecord
 
 __all__ = ["variants_table"]
 
@@ -16,7 +17,7 @@ _COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
 
 
 def variants_table(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[VariantRecord],
     *,
     metric: str,
     student_metric: float,
@@ -25,7 +26,7 @@ def variants_table(
     note: str,
     all_threads: int,
 ) -> RenderableType:
-    """Render rows of `judge.as_row` as a table, with what was refused or left open below it.
+    """Render the variants as a table, with what was refused or left open below it.
 
     Where variants were timed with ``all_threads`` too, these ratios stand in a table of their own: one table would be
     too wide for a terminal of 80 columns.
@@ -35,26 +36,25 @@ def variants_table(
         table.add_column(name, justify="left" if name in ("variant", "gates") else "right", no_wrap=True)
     table.add_row("student, PyTorch", f"{100 * student_metric:.1f}", *["-"] * 5, "-", style="dim")
     for row in rows:
-        served = row["name"] == chosen
-        gates = {gate["gate"]: gate["figure"] for gate in row["gates"]}
-        single = row["timings"].get("single", {})
+        served = row.name == chosen
+        agreement, single = row.gate("agreement"), row.timings.get("single")
         table.add_row(
-            Text(row["name"], style="bold" if served else ""),
-            _figure(row["accuracy"], 100, 1),
-            _figure(gates.get("agreement"), 100, 1),
-            _figure(row["size_mb"], 1, 1),
-            _figure(row["latency_ratios"].get(f"single to {teacher}"), 1, 2),
-            _figure(row["latency_ratios"].get(f"batch to {teacher}"), 1, 2),
-            _figure(single.get("p50_ms"), 1, 2),
-            Text(row["verdict"] + (", served" if served else _aside(row)), style=_COLOURS[row["verdict"]]),
+            Text(row.name, style="bold" if served else ""),
+            _figure(row.metric, 100, 1),
+            _figure(agreement.figure if agreement else None, 100, 1),
+            _figure(row.size_mb, 1, 1),
+            _figure(row.latency_ratios.get(f"single to {teacher}"), 1, 2),
+            _figure(row.latency_ratios.get(f"batch to {teacher}"), 1, 2),
+            _figure(single.p50_ms if single else None, 1, 2),
+            Text(row.verdict + (", served" if served else _aside(row)), style=_COLOURS[row.verdict]),
         )
-    reasons = [Text(f"{row['name']}: {'; '.join(row['reasons'])}", style="dim") for row in rows if row["reasons"]]
+    reasons = [Text(f"{row.name}: {'; '.join(row.reasons)}", style="dim") for row in rows if row.reasons]
     return Group(table, *_with_all_threads(rows, teacher, all_threads), *reasons)
 
 
-def _with_all_threads(rows: Sequence[dict[str, Any]], teacher: str, threads: int) -> list[RenderableType]:
+def _with_all_threads(rows: Sequence[VariantRecord], teacher: str, threads: int) -> list[RenderableType]:
     single, batch = (f"{workload}, {threads} threads to {teacher}" for workload in ("single", "batch"))
-    timed = [row for row in rows if single in row["latency_ratios"]]
+    timed = [row for row in rows if single in row.latency_ratios]
     if not timed:
         return []
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{threads} threads each", title_justify="left")
@@ -62,12 +62,12 @@ def _with_all_threads(rows: Sequence[dict[str, Any]], teacher: str, threads: int
     for name in ("1 text", "batch"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in timed:
-        table.add_row(row["name"], *(_figure(row["latency_ratios"].get(key), 1, 2) for key in (single, batch)))
+        table.add_row(row.name, *(_figure(row.latency_ratios.get(key), 1, 2) for key in (single, batch)))
     return [table]
 
 
-def _aside(row: dict[str, Any]) -> str:
-    return ", for GPUs" if row.get("for_gpu") else ""
+def _aside(row: VariantRecord) -> str:
+    return ", for GPUs" if row.for_gpu else ""
 
 
 def _figure(value: float | None, factor: float, digits: int) -> str:

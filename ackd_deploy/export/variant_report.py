@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,13 @@ from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.recipe import Recipe
+from ackd_deploy.run.records import Interval, SliceRecord, VariantRecord
 from ackd_deploy.runtime import Classifier, open_engine
 from ackd_deploy.runtime.engines.session import is_cpu
 from ackd_deploy.runtime.tokenizer import TextTokenizer
+from ackd_deploy.tasks.intervals import metric_interval
 
-__all__ = ["VariantReport", "as_row", "judge", "judge_latency"]
+__all__ = ["VariantReport", "judge", "judge_latency", "variant_record"]
 
 _INVARIANCE_ROWS = 128
 
@@ -38,10 +39,12 @@ class VariantReport:
     built: BuiltVariant | None = None
     results: list[GateResult] = field(default_factory=list)
     metric: float | None = None
+    interval: Interval | None = None
+    rows: int | None = None
     size_bytes: int | None = None
     timings: dict[str, Timing] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
-    slices: dict[str, dict[str, float]] = field(default_factory=dict)
+    slices: dict[str, SliceRecord] = field(default_factory=dict)
     problem: str | None = None
 
     def refusals(self, recipe: Recipe) -> list[str]:
@@ -108,7 +111,8 @@ def judge(
     if built.precision != "fp32":
         # 8 or 16 bits cannot keep logits within 1e-4: the figure is shown, and the answers are judged.
         found.results.append(inform("parity", built.name, float(np.abs(by_name - student_logits).max()), n=len(labels)))
-    found.metric = task.score(by_name, labels)
+    found.metric, found.rows = task.score(by_name, labels), len(labels)
+    found.interval = metric_interval(task, by_name, labels)
     found.results += accuracy_gates(built.name, task, student_logits, by_name, labels, gates)
     lengths = [len(row.ids) for row in tokens]
     found.slices = slices(task, by_name, labels, np.array(lengths), inputs.labels)
@@ -170,25 +174,26 @@ def judge_latency(
         found.ratios[f"{workload} to {other}"] = ratio_interval(mine, timings[other])[0]
 
 
-def as_row(found: VariantReport, recipe: Recipe, teacher: str) -> dict[str, Any]:
-    """Return the variant's row for run.json."""
+def variant_record(found: VariantReport, recipe: Recipe, teacher: str) -> VariantRecord:
+    """Return the variant as run.json holds it."""
     refusals, open_questions = found.refusals(recipe), found.undecided()
-    accuracy = next((result for result in found.results if result.gate == "accuracy drop"), None)
-    return {
-        "name": found.name,
-        "accuracy": found.metric,
-        "n": accuracy.n if accuracy else None,
-        "size_mb": None if found.size_bytes is None else found.size_bytes / 1e6,
-        "latency_ratio": found.ratios.get(f"{recipe.export.workload} to {teacher}"),
-        "latency_ratios": found.ratios,
-        "verdict": "fail" if refusals else ("undecided" if open_questions else "pass"),
-        "reasons": refusals or open_questions,
-        "engine": found.built.engine if found.built else None,
-        "precision": found.built.precision if found.built else None,
-        "for_gpu": bool(found.built and found.built.for_gpu),
-        "batch_sensitive": bool(found.built and found.built.batch_sensitive),
-        "note": found.built.note if found.built else "",
-        "timings": {name: timing.as_json() for name, timing in found.timings.items()},
-        "slices": found.slices,
-        "gates": [result.as_json() for result in found.results],
-    }
+    built = found.built
+    return VariantRecord(
+        name=found.name,
+        metric=found.metric,
+        interval=found.interval,
+        rows=found.rows,
+        size_mb=None if found.size_bytes is None else found.size_bytes / 1e6,
+        latency_ratio=found.ratios.get(f"{recipe.export.workload} to {teacher}"),
+        latency_ratios=found.ratios,
+        verdict="fail" if refusals else ("undecided" if open_questions else "pass"),
+        reasons=refusals or open_questions,
+        engine=built.engine if built else None,
+        precision=built.precision if built else None,
+        for_gpu=bool(built and built.for_gpu),
+        batch_sensitive=bool(built and built.batch_sensitive),
+        note=built.note if built else "",
+        timings={name: timing.record() for name, timing in found.timings.items()},
+        slices=found.slices,
+        gates=[result.record() for result in found.results],
+    )

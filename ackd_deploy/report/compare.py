@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
-from ackd_deploy.report.saved import Predictions, finite, read_predictions
+from ackd_deploy.report.saved import Predictions, read_predictions
 from ackd_deploy.report.summary import MISSING, number, percent
-from ackd_deploy.run import Run
+from ackd_deploy.run import Run, Stage
+from ackd_deploy.run.records import ModelRecord
 from ackd_deploy.tasks.intervals import metric_interval
 from ackd_deploy.tasks.paired import Difference, paired_difference
 
@@ -54,7 +55,7 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
     first_run, _, first = opened[0]
     task = first_run.recipe.data.task
     compared = []
-    for position, (reference, (run, model, saved)) in enumerate(zip(references, opened, strict=True)):
+    for position, (reference, (run, stage, saved)) in enumerate(zip(references, opened, strict=True)):
         if run.recipe.data.task != task:
             raise DataError(
                 f"{reference} is a {run.recipe.data.problem_type} run, {references[0]} a {task.problem_type} run"
@@ -65,10 +66,10 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
                 f"{len(saved.labels)} rows, or the same number with other labels), so there is nothing to pair",
                 hint="compare runs whose recipes name the same data.validation",
             )
-        size = finite(run.facts("teacher" if model == "teacher" else f"student-{model}").get("size_bytes"))
+        size = run.record(stage).size_bytes
         compared.append(
             Compared(
-                name=f"{run.folder.resolve().name}:{model}",
+                name=f"{run.folder.resolve().name}:{stage.model}",
                 metric=task.metric.name,
                 value=task.score(saved.logits, saved.labels),
                 interval=metric_interval(task, saved.logits, saved.labels),
@@ -81,21 +82,21 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
     return compared
 
 
-def _open(reference: str) -> tuple[Run, str, Predictions]:
+def _open(reference: str) -> tuple[Run, Stage[ModelRecord], Predictions]:
     folder, colon, model = reference.rpartition(":")
     # A folder may itself hold a colon; what exists on disk wins.
     if not colon or Path(reference).is_dir():
         folder, model = reference, ""
     run = Run.load(Path(folder))
     model = model or run.recipe.distill.method
-    trained = [stage.removeprefix("student-") for stage in run.stages() if stage.startswith(("teacher", "student-"))]
+    trained = {stage.model: stage for stage in run.stages() if stage.record is ModelRecord}
     if model not in trained:
         raise UsageError(
             f"{folder} has no finished model {model!r}",
             hint=f"it has {', '.join(trained)}" if trained else "ackd-deploy distill goes on with it",
         )
     try:
-        return run, model, read_predictions(run.path("predictions", f"{model}.safetensors"))
+        return run, trained[model], read_predictions(run.predictions(trained[model]))
     except ArtifactError as error:
         raise ArtifactError(error.message, hint="start that run over with --fresh") from error
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from ackd_deploy.files import write_text
 from ackd_deploy.report.curves import Plot, training_plots
-from ackd_deploy.report.exported import calibration_facts, slice_table, torch_timings, variants
+from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import Predictions, finite, read_metrics
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, number, percent, summary_rows
-from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, verdict
-from ackd_deploy.run import Run
+from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, shown_label, verdict
+from ackd_deploy.run import EXPORT, Run
 
 __all__ = ["render_report", "write_report"]
 
@@ -38,9 +38,11 @@ def render_report(run: Run) -> str:
     """Return the page for as much of the run as is done."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    rows, predictions = summary_rows(run), model_predictions(run)
+    rows, predictions, export = summary_rows(run), model_predictions(run), run.find(EXPORT)
     # In the order of the table, so that a model has one color in every plot.
-    recorded = {r.key if r.role == "teacher" else f"student-{r.key}": r.name for r in rows if r.role != "variant"}
+    names = {row.key: row.name for row in rows if row.role != "variant"}
+    stages = {stage.model: stage.name for stage in run.stages()}
+    recorded = {stages[key]: name for key, name in names.items()}
     environment = Environment(
         loader=PackageLoader("ackd_deploy.report", "templates"),
         autoescape=True,
@@ -48,7 +50,7 @@ def render_report(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, number=number, figure=figure)
+    environment.filters.update(percent=percent, number=number, figure=figure, label=shown_label, times=variant_timings)
     return environment.get_template("report.html.j2").render(
         facts=page_facts(run),
         verdict=verdict(run, rows, predictions),
@@ -60,11 +62,12 @@ def render_report(run: Run) -> str:
         sar=_sar(run),
         hardest=hard_sentences(run, "hardest"),
         label_errors=hard_sentences(run, "label_errors"),
-        variants=variants(run),
-        torch_timings=torch_timings(run),
-        slices=slice_table(run),
-        temperature=calibration_facts(run),
-        threads=(run.facts("export").get("latency") or {}).get("threads"),
+        variants=variants(export) if export else [],
+        chosen=export.chosen if export else None,
+        torch_timings=torch_timings(export) if export else {},
+        slices=slice_table(export) if export else None,
+        temperature=calibration_figures(export) if export else {},
+        threads=export.latency.threads if export else None,
         missing=MISSING,
         **_quality(run, predictions),
     )
@@ -107,8 +110,9 @@ def _overview(rows: list[Row]) -> list[Plot]:
 
 def _sar(run: Run) -> dict[str, Any]:
     """Figures about the weights, as recorded at the last log step; only numbers are shown."""
-    recorded = run.facts(f"student-{run.recipe.distill.method}").get("sar") or {}
-    return {_SAR_NAMES.get(k, str(k).replace("_", " ")): v for k, v in recorded.items() if finite(v) is not None}
+    record = run.find(run.student)
+    recorded = (record.student.sar if record and record.student else None) or {}
+    return {_SAR_NAMES.get(name, name.replace("_", " ")): v for name, v in recorded.items() if v is not None}
 
 
 def _quality(run: Run, predictions: dict[str, Predictions]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,10 +10,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ackd_deploy.errors import ArtifactError
-from ackd_deploy.report.saved import finite, read_predictions
-from ackd_deploy.run import Run
-from ackd_deploy.tasks.intervals import metric_interval, wilson_interval
+from ackd_deploy.run import EXPORT, TEACHER, Run, Stage, student_stage
+from ackd_deploy.run.records import ModelRecord
 
 __all__ = ["METHOD_NAMES", "Row", "summary_json", "summary_rows", "summary_table"]
 
@@ -69,85 +66,55 @@ class Row:
 def summary_rows(run: Run) -> list[Row]:
     """Return the rows of a run, for as much of it as is done."""
     rows = []
-    if run.is_done("teacher"):
-        rows.append(_model_row(run, "teacher", "teacher", "teacher"))
+    if run.is_done(TEACHER):
+        rows.append(_model_row(run, "teacher", TEACHER))
     main = run.recipe.distill.method
-    others = [method for method in METHOD_NAMES if run.is_done(f"student-{method}")]
+    others = [method for method in METHOD_NAMES if run.is_done(student_stage(method))]
     # The names are in the table's order: the control that every table must have first, the run's own method last.
-    rows += [_model_row(run, "baseline", method, f"student-{method}") for method in others if method != main]
+    rows += [_model_row(run, "baseline", student_stage(method)) for method in others if method != main]
     if main in others:
-        rows.append(_model_row(run, "student", main, f"student-{main}"))
+        rows.append(_model_row(run, "student", run.student))
     return rows + _variant_rows(run)
 
 
-def _model_row(run: Run, role: Role, key: str, stage: str) -> Row:
-    facts = run.facts(stage)
-    task = run.recipe.data.task
-    metric = task.metric
-    value, size = finite((facts.get("metrics") or {}).get(metric.name)), finite(facts.get("size_bytes"))
-    count = facts.get("validation_rows")
-    interval = None
-    if value is not None and count and metric.is_share:
-        interval = wilson_interval(round(value * count), count)
-    elif value is not None:
-        # Other metrics are no proportions: their interval needs the rows. Without them the figure stands alone.
-        with suppress(ArtifactError):
-            saved = read_predictions(run.path("predictions", f"{key}.safetensors"))
-            interval = metric_interval(task, saved.logits, saved.labels)
+def _model_row(run: Run, role: Role, stage: Stage[ModelRecord]) -> Row:
+    record, export = run.record(stage), run.find(EXPORT)
     return Row(
         role=role,
-        key=key,
-        name=METHOD_NAMES.get(key, key),
-        metric=metric.name,
-        value=value,
-        interval=interval,
-        rows=count,
-        size_mb=None if size is None else size / 1e6,
-        latency_ratio=_torch_ratio(run, key),
-        parameters=facts.get("parameters"),
+        key=stage.model,
+        name=METHOD_NAMES.get(stage.model, stage.model),
+        metric=record.primary,
+        value=record.value,
+        interval=record.interval,
+        rows=record.validation_rows,
+        size_mb=None if record.size_bytes is None else record.size_bytes / 1e6,
+        latency_ratio=None if export is None else export.latency.ratios.get(stage.model),
+        parameters=record.parameters,
     )
 
 
-def _torch_ratio(run: Run, key: str) -> float | None:
-    """Latency ratio of a PyTorch model, where the export measured it."""
-    ratios = (run.facts("export").get("latency") or {}).get("ratios") or {}
-    return finite(ratios.get(key))
-
-
 def _variant_rows(run: Run) -> list[Row]:
-    facts = run.facts("export")
-    metric = run.recipe.data.task.metric
-    rows = []
-    for entry in facts.get("variants") or []:
-        key = str(entry.get("name", MISSING))
-        value, count = finite(entry.get("accuracy")), entry.get("n")
-        interval = _pair(entry.get("interval"))
-        if interval is None and value is not None and count and metric.is_share:
-            interval = wilson_interval(round(value * count), count)
-        rows.append(
-            Row(
-                role="variant",
-                key=key,
-                name=f"exported {key.replace('_', ' ')}",
-                metric=metric.name,
-                value=value,
-                interval=interval,
-                rows=count,
-                size_mb=finite(entry.get("size_mb")),
-                latency_ratio=finite(entry.get("latency_ratio")),
-                verdict=entry.get("verdict"),
-                reasons=tuple(str(reason) for reason in entry.get("reasons") or ()),
-                chosen=key == facts.get("chosen"),
-            )
+    export = run.find(EXPORT)
+    if export is None:
+        return []
+    rows = [
+        Row(
+            role="variant",
+            key=variant.name,
+            name=f"exported {variant.name.replace('_', ' ')}",
+            metric=export.metric,
+            value=variant.metric,
+            interval=variant.interval,
+            rows=variant.rows,
+            size_mb=variant.size_mb,
+            latency_ratio=variant.latency_ratio,
+            verdict=variant.verdict,
+            reasons=tuple(variant.reasons),
+            chosen=variant.name == export.chosen,
         )
+        for variant in export.variants
+    ]
     return sorted(rows, key=lambda row: not row.key.startswith("fp32"))
-
-
-def _pair(value: Any) -> tuple[float, float] | None:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return None
-    low, high = finite(value[0]), finite(value[1])
-    return None if low is None or high is None else (low, high)
 
 
 def percent(value: float | None) -> str:
@@ -200,7 +167,7 @@ def summary_json(run: Run) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "name": run.recipe.name,
-        "stages": run.stages(),
+        "stages": [stage.name for stage in run.stages()],
         "chosen": next((row.key for row in rows if row.chosen), None),
         "rows": [asdict(row) for row in rows],
     }

@@ -10,14 +10,13 @@ from ackd_deploy import __version__
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
 from ackd_deploy.report.compare import p_value, points
-from ackd_deploy.report.saved import Predictions, finite, read_predictions
+from ackd_deploy.report.saved import Predictions, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
-from ackd_deploy.run import Run
+from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run.records import ExportRecord, HardSentence, ModelRecord
 from ackd_deploy.tasks.paired import paired_difference
 
-__all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "verdict"]
-
-_MAX_TEXT = 600
+__all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "shown_label", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,10 @@ class Verdict:
 def model_predictions(run: Run) -> dict[str, Predictions]:
     """Predictions by model, in the order of the table, for all that are done and whole."""
     found = {}
+    trained = {stage.model: stage for stage in run.stages() if stage.record is ModelRecord}
     for key in [row.key for row in summary_rows(run) if row.role != "variant"]:
         try:
-            found[key] = read_predictions(run.path("predictions", f"{key}.safetensors"))
+            found[key] = read_predictions(run.predictions(trained[key]))
         except ArtifactError:
             # A page about what is there must not fail over what is not; the table shows a dash for its interval.
             continue
@@ -48,7 +48,7 @@ def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> V
     chosen = next((row for row in rows if row.chosen), None)
     variants = [row for row in rows if row.role == "variant"]
     said = []
-    if chosen and run.is_done("export"):
+    if chosen and run.is_done(EXPORT):
         state, headline = "pass", f"Passed: {chosen.key} is what the artifact serves"
         said += [_chosen_sentence(chosen, teacher)]
     elif variants:
@@ -114,31 +114,15 @@ def label_names(run: Run) -> list[str]:
     return []
 
 
-def hard_sentences(run: Run, kind: Literal["hardest", "label_errors"]) -> list[dict[str, Any]]:
-    """The training sentences with the highest mean SAR weight, or the likely label errors by contrastive loss.
-
-    ``suspect``: the teacher, though it was trained on the label, decides for another. A reason to look, and no proof.
-    """
-    found = []
-    for entry in run.facts(f"student-{run.recipe.distill.method}").get(kind) or []:
-        text = str(entry.get("text", MISSING))
-        found.append(
-            {
-                "row": entry.get("row"),
-                "text": text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + " …",
-                "pair": entry.get("pair"),
-                "label": _label(entry.get("label")),
-                "weight": finite(entry.get("weight")),
-                "loss": finite(entry.get("contrastive_loss")),
-                "teacher_label": _label(entry.get("teacher_label")),
-                "teacher_share": finite(entry.get("teacher_share")),
-                "suspect": entry.get("likely_label_error") is True,
-            }
-        )
-    return found
+def hard_sentences(run: Run, kind: Literal["hardest", "label_errors"]) -> list[HardSentence]:
+    """The training sentences with the highest mean SAR weight, or the likely label errors by contrastive loss."""
+    record = run.find(run.student)
+    if record is None or record.student is None:
+        return []
+    return (record.student.hardest if kind == "hardest" else record.student.label_errors) or []
 
 
-def _label(label: Any) -> str:
+def shown_label(label: str | float | list[str] | None) -> str:
     """One label's name, the names of a multi-label row, or a regression target."""
     if isinstance(label, list):
         return ", ".join(str(name) for name in label) or "none"
@@ -149,42 +133,44 @@ def _label(label: Any) -> str:
 
 def page_facts(run: Run) -> dict[str, Any]:
     """Seed, versions, machine and recipe, as they were recorded."""
-    manifest = run.manifest
     stages = []
-    for name, entry in manifest["stages"].items():
-        facts = entry.get("facts") or {}
+    for stage, entry in run.entries().items():
+        record = entry.record
+        model = record if isinstance(record, ModelRecord) else None
+        training = model.training if model else None
+        seconds = training.seconds if training else getattr(record, "seconds", None)
         stages.append(
             {
-                "name": name,
-                "state": entry.get("state", MISSING),
-                "finished": _moment(entry.get("finished")),
-                "seconds": finite(facts.get("seconds")),
-                "device": facts.get("device", MISSING),
-                "precision": facts.get("precision", MISSING),
-                "threads": finite(facts.get("threads")),
+                "name": stage,
+                "state": entry.state,
+                "finished": _moment(entry.finished),
+                "seconds": seconds,
+                "device": model.device if model else MISSING,
+                "precision": model.precision if model else MISSING,
+                "threads": model.threads if model else None,
             }
         )
     return {
         "name": run.recipe.name,
         "description": run.recipe.description,
-        "created": _moment(manifest.get("created")),
+        "created": _moment(run.state.created),
         "seed": run.recipe.seed,
-        "versions": manifest.get("versions") or {},
-        "machine": next((m for m in _machines(manifest)), {}),
+        "versions": run.state.versions,
+        "machine": _machine(run),
         "stages": stages,
         "recipe": dump_recipe(run.recipe),
         "written_by": f"ackd-deploy {__version__}",
     }
 
 
-def _moment(recorded: Any) -> str:
+def _moment(recorded: str | None) -> str:
     """2026-01-31T12:00:00+00:00 is 2026-01-31 12:00:00 UTC."""
-    return MISSING if recorded is None else str(recorded).replace("T", " ", 1).replace("+00:00", " UTC")
+    return MISSING if recorded is None else recorded.replace("T", " ", 1).replace("+00:00", " UTC")
 
 
-def _machines(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    candidates = [manifest.get("machine")]
-    for entry in reversed(list(manifest["stages"].values())):
-        facts = entry.get("facts") or {}
-        candidates += [facts.get("machine"), facts.get("cpu")]
-    return [m for m in candidates if isinstance(m, dict) and m]
+def _machine(run: Run) -> dict[str, Any]:
+    """The processor on which the last stage ran that recorded one."""
+    for entry in reversed(run.entries().values()):
+        if isinstance(entry.record, ModelRecord | ExportRecord):
+            return entry.record.cpu.as_dict()
+    return {}

@@ -1,5 +1,18 @@
 """A run on disk: its recipe, its stages, and what they found."""
 
-from ackd_deploy.run.folder import DEFAULT_RUNS, Run, newest_run, package_versions
+from ackd_deploy.run.folder import Run
+from ackd_deploy.run.newest import DEFAULT_RUNS, newest_run
+from ackd_deploy.run.stages import BANK, EXPORT, TEACHER, Stage, student_stage
+from ackd_deploy.run.versions import package_versions
 
-__all__ = ["DEFAULT_RUNS", "Run", "newest_run", "package_versions"]
+__all__ = [
+    "BANK",
+    "DEFAULT_RUNS",
+    "EXPORT",
+    "TEACHER",
+    "Run",
+    "Stage",
+    "newest_run",
+    "package_versions",
+    "student_stage",
+]

@@ -6,62 +6,33 @@ run that was killed anywhere is either before a stage's end or after it.
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from filelock import FileLock, Timeout
-
-from ackd_deploy import __version__
 from ackd_deploy.errors import ArtifactError, RecipeError, RunLocked, RunMismatch, UsageError
-from ackd_deploy.files import read_json, remove_leftovers, write_json, write_text
+from ackd_deploy.files import remove_leftovers, write_text
+from ackd_deploy.locking import exclusive
 from ackd_deploy.recipe import Recipe, dump_recipe, parse_recipe
+from ackd_deploy.run.mismatch import recipe_differences
+from ackd_deploy.run.records import ModelRecord, Record
+from ackd_deploy.run.stages import EXPORT, Stage, parse_stage, student_stage
+from ackd_deploy.run.state import RunState, StageEntry, now, read_state, write_state
+from ackd_deploy.run.versions import package_versions
 
-__all__ = ["DEFAULT_RUNS", "Run", "newest_run", "package_versions"]
+__all__ = ["Run"]
 
-DEFAULT_RUNS = Path("runs")
-_SCHEMA = 1
-# What these sections say is used only after distillation: changing them redoes the export, not the training.
-_LATE_SECTIONS = frozenset({"export", "gates", "description"})
-_PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "optimum", "onnx", "onnxruntime", "bentoml", "numpy")
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that shape a run, without importing them."""
-    versions = {"ackd-deploy": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _flatten(content: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(content, dict):
-        return {prefix: content}
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat.update(_flatten(value, f"{prefix}.{key}" if prefix else key))
-    return flat
-
-
-def _differences(old: Recipe, new: Recipe) -> list[str]:
-    was, now = (_flatten(r.model_dump(mode="json", exclude=set(_LATE_SECTIONS))) for r in (old, new))
-    keys = [key for key in {**was, **now} if was.get(key) != now.get(key)]
-    return [f"{key}: {was.get(key)!r} in the run, {now.get(key)!r} now" for key in keys]
+R = TypeVar("R", bound=Record)
+_LOCK = ".lock"
 
 
 class Run:
     """One run on disk. Make it with `Run.open` (from a recipe) or `Run.load` (what is there)."""
 
-    def __init__(self, folder: Path, recipe: Recipe, state: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, state: RunState) -> None:
         self.folder = folder
         self.recipe = recipe
         self._state = state
@@ -91,7 +62,7 @@ class Run:
                         entry.unlink()
         if manifest.exists():
             run = cls.load(folder)
-            differences = _differences(run.recipe, recipe)
+            differences = recipe_differences(run.recipe, recipe)
             if differences and run._holds_work():
                 raise RunMismatch(
                     "\n  ".join([f"{folder} holds a run of another recipe:", *differences]),
@@ -102,8 +73,8 @@ class Run:
                 write_text(folder / "recipe.yaml", dump_recipe(recipe))
                 # Without differences only the export is redone; with them the run stopped before it had anything
                 # to lose, as where a hub was out of reach.
-                run._state["seed"] = recipe.seed
-                run.reset(*(run._state["stages"] if differences else ["export"]))
+                run._state.seed = recipe.seed
+                run.reset(*(map(parse_stage, run._state.stages) if differences else [EXPORT]))
             return run
         foreign = (
             [e.name for e in folder.iterdir() if not e.name.startswith(".") and e.name != "recipe.yaml"]
@@ -117,15 +88,8 @@ class Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "recipe.yaml", dump_recipe(recipe))
-        state = {
-            "schema": _SCHEMA,
-            "name": recipe.name,
-            "created": _now(),
-            "seed": recipe.seed,
-            "versions": package_versions(),
-            "stages": {},
-        }
-        write_json(manifest, state)
+        state = RunState.new(recipe.name, recipe.seed)
+        write_state(manifest, state)
         return cls(folder, recipe, state)
 
     @classmethod
@@ -141,13 +105,7 @@ class Run:
             raise UsageError(f"there is no run in {folder}", hint="ackd-deploy distill RECIPE makes one")
         hint = "start over with --fresh, or restore the file from a backup"
         try:
-            state = read_json(manifest)
-            if (
-                not isinstance(state, dict)
-                or state.get("schema") != _SCHEMA
-                or not isinstance(state.get("stages"), dict)
-            ):
-                raise ArtifactError(f"{manifest} is not a run of this version of ackd-deploy")
+            state = read_state(manifest)
             text = (folder / "recipe.yaml").read_text(encoding="utf-8")
             recipe = parse_recipe(text, source=str(folder / "recipe.yaml"))
         except (OSError, UnicodeDecodeError) as error:
@@ -173,51 +131,83 @@ class Run:
         """
         with _lock(self.folder):
             # Another process may have gone on with the run between our reading it and getting the lock.
-            self._state = read_json(self.path("run.json"))
+            self._state = read_state(self.path("run.json"))
             remove_leftovers(self.folder)
             yield
 
-    def is_done(self, stage: str) -> bool:
+    @property
+    def student(self) -> Stage[ModelRecord]:
+        """The stage of the recipe's own method."""
+        return student_stage(self.recipe.distill.method)
+
+    def is_done(self, stage: Stage[Any]) -> bool:
         """Tell whether a stage has ended well."""
-        return bool(self._state["stages"].get(stage, {}).get("state") == "done")
+        entry = self._state.stages.get(stage.name)
+        return entry is not None and entry.state == "done"
 
-    def stages(self) -> list[str]:
-        """Return the names of the stages that are done, in the order in which they ended."""
-        return [name for name in self._state["stages"] if self.is_done(name)]
+    def stages(self) -> list[Stage[Any]]:
+        """Return the stages that are done, in the order in which they ended."""
+        return [stage for stage in map(parse_stage, self._state.stages) if self.is_done(stage)]
 
-    def facts(self, stage: str) -> dict[str, Any]:
-        """Return what a stage recorded when it ended, well or not; empty where it hasn't."""
-        facts: dict[str, Any] = self._state["stages"].get(stage, {}).get("facts", {})
-        return facts
+    def entries(self) -> dict[str, StageEntry]:
+        """Return all stages that have begun, by name, done or not."""
+        return dict(self._state.stages)
+
+    def find(self, stage: Stage[R]) -> R | None:
+        """Return what a stage recorded when it ended, well or not; None where it hasn't."""
+        entry = self._state.stages.get(stage.name)
+        record = None if entry is None else entry.record
+        if record is not None and not isinstance(record, stage.record):
+            raise TypeError(f"{stage} holds a {type(record).__name__}")
+        return record
+
+    def record(self, stage: Stage[R]) -> R:
+        """Return what a stage recorded that has ended.
+
+        Raises:
+            LookupError: it hasn't.
+        """
+        found = self.find(stage)
+        if found is None:
+            raise LookupError(f"stage {stage} of {self.folder} has recorded nothing")
+        return found
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        """The content of run.json, as plain data."""
-        return json.loads(json.dumps(self._state))  # type: ignore[no-any-return]
+    def state(self) -> RunState:
+        """A copy of what run.json holds."""
+        return self._state.model_copy(deep=True)
 
-    def start(self, stage: str) -> None:
+    def start(self, stage: Stage[Any]) -> None:
         """Record that a stage has begun; what it recorded before is forgotten."""
-        self._state["stages"].pop(stage, None)
-        self._state["stages"][stage] = {"state": "running", "started": _now()}
+        self._state.stages.pop(stage.name, None)
+        self._state.stages[stage.name] = StageEntry(state="running", started=now())
         self._write()
 
-    def finish(self, stage: str, **facts: Any) -> None:
-        """Record that a stage's files are whole, and what it found (plain JSON data)."""
-        entry = self._state["stages"].setdefault(stage, {"started": _now()})
-        entry.update(state="done", finished=_now(), facts=facts)
-        self._state["versions"] = package_versions()
+    def finish(self, stage: Stage[R], record: R) -> None:
+        """Record that a stage's files are whole, and what it found."""
+        self._end(stage, "done", record)
+
+    def fail(self, stage: Stage[R], record: R) -> None:
+        """Record what a stage found before it failed; it is not done, and runs again."""
+        self._end(stage, "failed", record)
+
+    def _end(self, stage: Stage[R], state: Literal["done", "failed"], record: R) -> None:
+        begun = self._state.stages.get(stage.name)
+        self._state.stages[stage.name] = StageEntry(
+            state=state, started=begun.started if begun else now(), finished=now(), record=record
+        )
+        self._state.versions = package_versions()
         self._write()
 
-    def fail(self, stage: str, **facts: Any) -> None:
-        """Record what a stage found before it stopped the line; it is not done, and runs again."""
-        entry = self._state["stages"].setdefault(stage, {"started": _now()})
-        entry.update(state="failed", finished=_now(), facts=facts)
-        self._write()
-
-    def reset(self, *stages: str) -> None:
+    def reset(self, *stages: Stage[Any]) -> None:
         """Forget stages, so that they run again."""
-        self._state["stages"] = {n: entry for n, entry in self._state["stages"].items() if n not in stages}
+        for stage in stages:
+            self._state.stages.pop(stage.name, None)
         self._write()
+
+    def predictions(self, stage: Stage[Any]) -> Path:
+        """Return the file of a model's logits and labels on the held-out rows."""
+        return self.path("predictions", f"{stage.model}.safetensors")
 
     def log_metrics(self, **fields: Any) -> None:
         """Append one line to metrics.jsonl; a line that a crash cut short is for readers to skip."""
@@ -225,60 +215,16 @@ class Run:
             stream.write(json.dumps(fields) + "\n")
 
     def _write(self) -> None:
-        write_json(self.path("run.json"), self._state)
-
-
-_LOCK = ".lock"
+        write_state(self.path("run.json"), self._state)
 
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    # The operating system frees the lock when its holder dies, so a killed run leaves nothing to clean up.
-    lock = FileLock(folder / _LOCK, timeout=0)
     try:
-        lock.acquire()
-    except Timeout as error:
+        with exclusive(folder / _LOCK, wait=False):
+            yield
+    except BlockingIOError as error:
         raise RunLocked(
             f"another process is working in {folder}",
             hint="wait until it ends, or give this run another folder with --run",
         ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def newest_run(runs: Path = DEFAULT_RUNS, *, stage: str | None = None) -> Run:
-    """Return the run under ``runs`` whose last stage ended last.
-
-    Args:
-        runs: the folder of runs.
-        stage: only runs in which this stage is done; "student" stands for the recipe's own method.
-
-    Raises:
-        UsageError: there is none.
-    """
-    found: list[tuple[str, Run]] = []
-    for manifest in sorted(runs.glob("*/run.json")):
-        try:
-            run = Run.load(manifest.parent)
-        except ArtifactError:
-            # One damaged run must not hide the others; naming it with --run shows its error.
-            continue
-        wanted = f"student-{run.recipe.distill.method}" if stage == "student" else stage
-        if wanted is None or run.is_done(wanted):
-            ends = [entry.get("finished", "") for entry in run.manifest["stages"].values()]
-            found.append((max(ends, default=""), run))
-    if not found:
-        what = {None: "run", "student": "finished run", "export": "exported run"}.get(stage, f"run with stage {stage}")
-        hint = (
-            "ackd-deploy export --onnx makes an artifact"
-            if stage == "export"
-            else "ackd-deploy distill RECIPE makes one; or name a run with --run DIR"
-        )
-        raise UsageError(f"there is no {what} under {runs}/", hint=hint)
-    return max(found, key=lambda pair: pair[0])[1]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ackd_deploy.console import log, progress, warn
 from ackd_deploy.data.encode import Encoded
 from ackd_deploy.recipe.schema import Distill, Optimization
+from ackd_deploy.run.records import TrainingRecord
 from ackd_deploy.training.batch_schedule import Batch, BatchSchedule
 from ackd_deploy.training.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
 from ackd_deploy.training.device import autocast
@@ -71,9 +72,9 @@ class Outcome:
     clip_rate: float
     last: dict[str, float | None]
 
-    def facts(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {**asdict(self), "samples_per_second": self.samples / self.seconds if self.seconds else None}
+    def record(self) -> TrainingRecord:
+        """Return it as run.json holds it."""
+        return TrainingRecord(**asdict(self), samples_per_second=self.samples / self.seconds if self.seconds else None)
 
 
 def train(

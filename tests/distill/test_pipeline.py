@@ -13,37 +13,50 @@ from safetensors.numpy import load_file
 from ackd_deploy.distill import distill_run
 from ackd_deploy.distill.pipeline import student_folders
 from ackd_deploy.errors import DataError, HubUnreachable, TrainingDiverged, UsageError
-from ackd_deploy.run import Run
+from ackd_deploy.run import BANK, TEACHER, Run, student_stage
 
 ALL = ("finetune", "kd", "pkd", "rkd", "codir", "cdl")
 
 
-def finite(value: Any) -> bool:
-    return json.loads(json.dumps(value, allow_nan=False)) is not None
+def found(run: Run) -> dict[str, Any]:
+    """What the run's own student recorded beside its metrics, as plain data."""
+    student = run.record(run.student).student
+    assert student is not None
+    return student.model_dump(mode="json")
 
 
 def test_the_whole_story(new_run: Any) -> None:
     run: Run = new_run(f"distill.baselines=[{', '.join(ALL)}]")
     distill_run(run, device="cpu")
-    assert run.stages() == ["teacher", "bank", *[f"student-{m}" for m in (*ALL, "ackd")]]
-    for stage in run.stages():
-        assert finite(run.facts(stage))
-    teacher, ackd = run.facts("teacher"), run.facts("student-ackd")
-    assert teacher["finetuned"] is True
-    assert 0 <= ackd["metrics"]["accuracy"] <= 1
-    assert ackd["layer_map"] == [2, 4]
-    assert ackd["parameters"] < teacher["parameters"]
-    assert ackd["size_bytes"] == run.path("student", "model.safetensors").stat().st_size
-    assert ackd["seed"] == 42
-    assert ackd["steps"] == 12
-    assert ackd["samples"] == 192
-    assert 0 <= ackd["clip_rate"] <= 1
-    assert ackd["sar"]["mean"] == pytest.approx(1.0)
-    assert ackd["sar"]["without_negative"] == 0
-    hardest = ackd["hardest"]
-    assert [row["weight"] for row in hardest] == sorted((row["weight"] for row in hardest), reverse=True)
-    assert {"row", "text", "label", "teacher_label", "likely_label_error"} <= set(hardest[0])
-    assert "hardest" not in run.facts("student-cdl")
+    stages = [student_stage(method) for method in (*ALL, "ackd")]
+    assert run.stages() == [TEACHER, BANK, *stages]
+    # What was written is read back as it was.
+    assert [Run.load(run.folder).record(stage) for stage in run.stages()] == [run.record(s) for s in run.stages()]
+    teacher, ackd = run.record(TEACHER), run.record(run.student)
+    assert teacher.training is not None
+    assert teacher.student is None
+    assert 0 <= ackd.value <= 1
+    assert ackd.interval is not None
+    assert ackd.interval[0] < ackd.value < ackd.interval[1] or ackd.value in (0.0, 1.0)
+    assert ackd.parameters < teacher.parameters
+    assert ackd.size_bytes == run.path("student", "model.safetensors").stat().st_size
+    assert ackd.cpu.cores >= 1
+    student, training = ackd.student, ackd.training
+    assert student is not None
+    assert training is not None
+    assert student.layer_map == (2, 4)
+    assert student.seed == 42
+    assert (training.steps, training.samples) == (12, 192)
+    assert 0 <= training.clip_rate <= 1
+    assert student.sar is not None
+    assert student.sar["mean"] == pytest.approx(1.0)
+    assert student.sar["without_negative"] == 0
+    weights = [row.weight for row in student.hardest or []]
+    assert len(weights) == 50
+    assert weights == sorted(weights, reverse=True)
+    cdl = run.record(student_stage("cdl")).student
+    assert cdl is not None
+    assert cdl.hardest is None
     for name in ("teacher", *ALL, "ackd"):
         saved = load_file(run.path("predictions", f"{name}.safetensors"))
         assert saved["logits"].shape == (32, 2)
@@ -82,7 +95,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(new_run: Any)
 def test_every_sar_mode(mode: str, new_run: Any) -> None:
     run = new_run("distill.baselines=[]", f"distill.sar.mode={mode}", "distill.epochs=1")
     distill_run(run, device="cpu")
-    assert run.facts("student-ackd")["sar"]["mean"] == pytest.approx(1.0, abs=1e-4)
+    assert found(run)["sar"]["mean"] == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +115,7 @@ def test_every_sar_mode(mode: str, new_run: Any) -> None:
 def test_every_switch_of_the_method(override: str, new_run: Any) -> None:
     run = new_run("distill.baselines=[]", override, "distill.epochs=1", "teacher.finetune.epochs=1")
     distill_run(run, device="cpu")
-    assert run.is_done("student-ackd")
+    assert run.is_done(run.student)
 
 
 def test_a_narrower_student_learns_through_a_projection(new_run: Any) -> None:
@@ -120,7 +133,7 @@ def test_a_teacher_that_is_used_as_it_is(new_run: Any, tiny_teacher: Path) -> No
     distill_run(run, device="cpu")
     ours, theirs = load_file(run.path("teacher", "model.safetensors")), load_file(tiny_teacher / "model.safetensors")
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
-    assert run.facts("teacher")["finetuned"] is False
+    assert run.record(TEACHER).training is None
 
 
 def test_labels_are_aligned_by_name(new_run: Any, tiny_data: Path, tmp_path: Path) -> None:
@@ -148,10 +161,10 @@ def test_regression(new_run: Any, tmp_path: Path) -> None:
         "distill.cdl.negatives.regression_gap=0.5",
     )
     distill_run(run, device="cpu")
-    facts = run.facts("student-ackd")
-    assert facts["primary"] == "pearson"
-    assert set(facts["metrics"]) == {"pearson", "spearman", "mse", "mae"}
-    assert facts["label_errors"] == []
+    facts = run.record(run.student)
+    assert facts.primary == "pearson"
+    assert set(facts.metrics) == {"pearson", "spearman", "mse", "mae"}
+    assert found(run)["label_errors"] == []
     assert load_file(run.path("predictions", "ackd.safetensors"))["logits"].shape == (16, 1)
 
 
@@ -167,10 +180,10 @@ def test_multi_label(new_run: Any, tmp_path: Path) -> None:
         "distill.baselines=[kd]",
     )
     distill_run(run, device="cpu")
-    facts = run.facts("student-ackd")
-    assert facts["primary"] == "micro_f1"
+    facts = run.record(run.student)
+    assert facts.primary == "micro_f1"
     assert json.loads(run.path("student", "config.json").read_text())["id2label"] == {"0": "funny", "1": "sad"}
-    assert isinstance(facts["hardest"][0]["label"], list)
+    assert isinstance(found(run)["hardest"][0]["label"], list)
 
 
 def test_an_exploding_loss_stops_with_step_rows_and_rate(new_run: Any) -> None:
@@ -178,7 +191,7 @@ def test_an_exploding_loss_stops_with_step_rows_and_rate(new_run: Any) -> None:
     with pytest.raises(TrainingDiverged, match=r"at step \d+, learning rate .*, training rows \d+, \d+") as caught:
         distill_run(run, device="cpu")
     assert caught.value.exit_code == 5
-    assert not run.is_done("teacher")
+    assert not run.is_done(TEACHER)
     assert not run.path("teacher").exists()
 
 
@@ -217,4 +230,4 @@ def test_a_wrong_label_is_found(new_run: Any, tmp_path: Path, tiny_data: Path) -
         "distill.epochs=4",
     )
     distill_run(run, device="cpu")
-    assert [entry["row"] for entry in run.facts("student-ackd")["label_errors"]] == [10]
+    assert [entry["row"] for entry in found(run)["label_errors"]] == [10]

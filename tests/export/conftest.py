@@ -13,6 +13,7 @@ from ackd_deploy.export.graph import Graph, export_graph
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import Run
 from tests.export.families import FAMILIES, save_model
+from tests.export.finished import finish_student
 
 # What must hold of a random student on 32 rows; latency is judged where a test is about it.
 LOOSE = {
@@ -70,8 +71,7 @@ def make_run(tmp_path: Path, tiny_data: Path, student: Path) -> MakeRun:
         for name in ("teacher", "student"):
             if not run.path(name).exists():
                 shutil.copytree(student, run.path(name))
-        run.finish("teacher", metrics={})
-        run.finish("student-ackd", metrics={})
+        finish_student(run, run.path("student"))
         return run
 
     return make

@@ -13,6 +13,7 @@ from ackd_deploy.export.selection import choose
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.recipe import parse_recipe
+from ackd_deploy.run import EXPORT
 from ackd_deploy.runtime import Classifier
 
 VARIANTS = {"variants": ["fp32", "fp16"]}
@@ -42,15 +43,15 @@ def test_it_is_judged_and_kept_but_neither_timed_nor_served_on_a_cpu(make_run, t
     assert (variant.precision, variant.for_gpu, variant.engine) == ("fp16", True, "onnxruntime")
     assert variant.file == "onnx/model_fp16.onnx"
     assert variant.size_bytes < 0.75 * manifest.variant("fp32").size_bytes
-    row = next(row for row in run.facts("export")["variants"] if row["name"] == "fp16")
-    assert row["verdict"] in ("pass", "undecided")
-    assert row["for_gpu"]
-    assert row["latency_ratio"] is None
-    gates = {gate["gate"]: gate for gate in row["gates"]}
+    row = next(row for row in run.record(EXPORT).variants if row.name == "fp16")
+    assert row.verdict in ("pass", "undecided")
+    assert row.for_gpu
+    assert row.latency_ratio is None
+    gates = {gate.gate: gate for gate in row.gates}
     assert gates.keys() >= {"parity", "fusion", "agreement", "batch flips", "size MB"}
-    assert gates["parity"]["verdict"] == "info"
-    assert 0 < gates["parity"]["figure"] < 0.1
-    assert gates["fusion"]["verdict"] == "pass"
+    assert gates["parity"].verdict == "info"
+    assert 0 < gates["parity"].figure < 0.1
+    assert gates["fusion"].verdict == "pass"
     assert ", for GPUs" in capsys.readouterr().out
     kinds = {item.data_type for item in onnx.load(folder / variant.file).graph.initializer}
     assert TensorProto.FLOAT16 in kinds

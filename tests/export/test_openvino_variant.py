@@ -10,6 +10,7 @@ from ackd_deploy.check.latency import Timing
 from ackd_deploy.export import export_run, pipeline
 from ackd_deploy.export.packaging import graph_files
 from ackd_deploy.export.variants import BuiltVariant
+from ackd_deploy.run import EXPORT
 from ackd_deploy.runtime import Classifier, cpu_features
 from ackd_deploy.runtime.verify import verify_artifact
 
@@ -39,7 +40,7 @@ def latency_favors(monkeypatch):
 
 
 def rows_of(run):
-    return {row["name"]: row for row in run.facts("export")["variants"]}
+    return {row.name: row for row in run.record(EXPORT).variants}
 
 
 def test_chosen_for_openvino_it_shares_the_graph_of_fp32(make_run, latency_favors):
@@ -59,27 +60,27 @@ def test_chosen_for_openvino_it_shares_the_graph_of_fp32(make_run, latency_favor
     # The bound for what claims fp32 holds for both engines; bfloat16's difference is shown and decides nothing.
     rows = rows_of(run)
     for name in ("fp32", "openvino_fp32"):
-        parity = next(gate for gate in rows[name]["gates"] if gate["gate"] == "parity")
-        assert (parity["verdict"], parity["bound"]) == ("pass", 1e-4)
+        parity = next(gate for gate in rows[name].gates if gate.gate == "parity")
+        assert (parity.verdict, parity.bound) == ("pass", 1e-4)
     for name, row in rows.items():
-        gates = {gate["gate"] for gate in row["gates"]}
+        gates = {gate.gate for gate in row.gates}
         assert gates >= {"parity", "agreement", "batch flips", "batch score change", "size MB"}, name
-    assert (rows["openvino"]["engine"], rows["fp32"]["engine"]) == ("openvino", "onnxruntime")
+    assert (rows["openvino"].engine, rows["fp32"].engine) == ("openvino", "onnxruntime")
     if BF16:
-        half = next(gate for gate in rows["openvino"]["gates"] if gate["gate"] == "parity")
-        assert half["verdict"] == "info"
-        assert half["figure"] > 1e-4
+        half = next(gate for gate in rows["openvino"].gates if gate.gate == "parity")
+        assert half.verdict == "info"
+        assert half.figure > 1e-4
 
 
 def test_its_answers_are_timed_by_the_worker_that_times_all(make_run):
     run = make_run(export={"variants": ["fp32", "openvino_fp32"]})
     export_run(run)
     row = rows_of(run)["openvino_fp32"]
-    assert set(row["timings"]) == {"single", "batch"}
-    assert row["timings"]["single"]["resident_mb"] > 0
-    assert row["timings"]["single"]["load_seconds"] > 0
-    assert row["latency_ratio"] > 0
-    assert "latency single / teacher" in {gate["gate"] for gate in row["gates"]}
+    assert set(row.timings) == {"single", "batch"}
+    assert row.timings["single"].resident_mb > 0
+    assert row.timings["single"].load_seconds > 0
+    assert row.latency_ratio > 0
+    assert "latency single / teacher" in {gate.gate for gate in row.gates}
 
 
 def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too(make_run, latency_favors, monkeypatch):
@@ -102,8 +103,8 @@ def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too
     run = make_run(export={"variants": ["fp32", "openvino_fp32"]})
     folder = export_run(run)
     row = rows_of(run)["openvino_fp32"]
-    assert row["verdict"] == "fail"
-    assert row["reasons"][0].startswith("parity ")
+    assert row.verdict == "fail"
+    assert row.reasons[0].startswith("parity ")
     assert [variant.name for variant in open_artifact(folder).variants] == ["fp32"]
 
 
@@ -114,8 +115,8 @@ def test_where_it_is_missing_the_table_says_so_and_the_export_goes_on(make_run, 
     folder = export_run(run)
     expected = "OpenVINO isn't installed (pip install 'ackd-deploy[openvino]')"
     for name in ("openvino", "openvino_fp32"):
-        assert rows_of(run)[name]["verdict"] == "fail"
-        assert rows_of(run)[name]["reasons"] == [expected]
+        assert rows_of(run)[name].verdict == "fail"
+        assert rows_of(run)[name].reasons == [expected]
     assert expected in " ".join(capsys.readouterr().out.split())
     assert open_artifact(folder).chosen == "fp32"
     assert Classifier.load(folder, threads=1).engine == "onnxruntime"

@@ -11,6 +11,7 @@ from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.export import export_run, pipeline
 from ackd_deploy.export import variants as variants_module
 from ackd_deploy.export.quantization import search
+from ackd_deploy.run import EXPORT
 from ackd_deploy.runtime import Classifier
 
 FAST = {"variants": ["fp32"]}
@@ -41,25 +42,25 @@ def test_all_variants_end_in_a_checked_artifact(make_run, capsys, monkeypatch):
     folder = export_run(run)
     assert folder == run.path("artifact")
     manifest = open_artifact(folder)
-    facts = run.facts("export")
-    assert run.is_done("export")
-    assert manifest.chosen == facts["chosen"]
+    facts = run.record(EXPORT)
+    assert run.is_done(EXPORT)
+    assert manifest.chosen == facts.chosen
     assert manifest.variant().file == "model.onnx"
-    assert [row["name"] for row in facts["variants"]] == list(run.recipe.export.variants)
-    passed = {row["name"] for row in facts["variants"] if row["verdict"] != "fail"}
+    assert [row.name for row in facts.variants] == list(run.recipe.export.variants)
+    passed = {row.name for row in facts.variants if row.verdict != "fail"}
     assert {variant.name for variant in manifest.variants} == passed
     assert manifest.variant("fp32").precision == "fp32"
-    assert manifest.temperature == facts["calibration"]["temperature"] != 1.0
+    assert manifest.temperature == facts.calibration.temperature != 1.0
     assert len(manifest.golden) == 8
     assert manifest.fused_nodes or manifest.chosen != "fp32"
     table = capsys.readouterr().out
     assert all(name in table for name in run.recipe.export.variants)
-    fp32 = facts["variants"][0]
-    assert set(fp32["timings"]) == {"single", "batch", "single, 2 threads", "batch, 2 threads"}
+    fp32 = facts.variants[0]
+    assert set(fp32.timings) == {"single", "batch", "single, 2 threads", "batch, 2 threads"}
     assert "2 threads each" in table
-    assert fp32["latency_ratio"] > 0
-    assert facts["latency"]["ratios"]["ackd"] > 0
-    json.dumps(facts, allow_nan=False)
+    assert fp32.latency_ratio > 0
+    assert facts.latency.ratios["ackd"] > 0
+    facts.model_dump_json()
     # What was gated is what answers.
     texts = [sample.text for sample in manifest.golden]
     for answer, sample in zip(Classifier.load(folder, threads=1).classify(texts), manifest.golden, strict=True):
@@ -79,10 +80,10 @@ class TestFaults:
         assert caught.value.exit_code == 3
         assert words in caught.value.message
         assert [path.name for path in older.iterdir()] == ["good.txt"]
-        assert not run.is_done("export")
-        assert run.facts("export")["chosen"] is None
+        assert not run.is_done(EXPORT)
+        assert run.record(EXPORT).chosen is None
         assert not list(run.folder.glob(".tmp-*"))
-        return {gate["gate"]: gate for gate in run.facts("export")["variants"][0]["gates"]}
+        return {gate.gate: gate for gate in run.record(EXPORT).variants[0].gates}
 
     def plant(self, monkeypatch, edit):
         """Change the fused graph after it was written, as a faulty optimizer would."""
@@ -106,7 +107,7 @@ class TestFaults:
 
         self.plant(monkeypatch, swap)
         gates = self.refused(make_run(export=FAST), "parity")
-        assert gates["parity"]["verdict"] == "fail"
+        assert gates["parity"].verdict == "fail"
 
     def test_a_frozen_batch_axis_fails_on_parity(self, make_run, monkeypatch):
         def freeze(model):
@@ -115,7 +116,7 @@ class TestFaults:
 
         self.plant(monkeypatch, freeze)
         gates = self.refused(make_run(export=FAST), "parity")
-        assert "invalid dimensions" in gates["parity"]["detail"]
+        assert "invalid dimensions" in gates["parity"].detail
 
     def test_changed_weights_fail_on_parity(self, make_run, monkeypatch):
         def nudge(model):
@@ -136,8 +137,8 @@ class TestFaults:
 
         monkeypatch.setattr(variants_module, "fuse", unfused)
         gates = self.refused(make_run(export=FAST), "fusion")
-        assert "Attention 0 of 2" in gates["fusion"]["detail"]
-        assert gates["parity"]["verdict"] == "pass"
+        assert "Attention 0 of 2" in gates["fusion"].detail
+        assert gates["parity"].verdict == "pass"
 
     def test_a_mislabeled_artifact_fails_on_accuracy(self, make_run, monkeypatch):
         honest = pipeline.make_manifest
@@ -156,8 +157,8 @@ class TestFaults:
         monkeypatch.setattr(pipeline, "make_manifest", mislabel)
         monkeypatch.setattr(pipeline, "copy_reader_files", reader_files)
         gates = self.refused(make_run(export=FAST, gates={"min_agreement": 0.99}), "agreement")
-        assert gates["agreement"]["figure"] == 0.0
-        assert gates["parity"]["verdict"] == "pass"
+        assert gates["agreement"].figure == 0.0
+        assert gates["parity"].verdict == "pass"
 
     def test_a_batch_dependent_variant_served_in_batches_is_refused(self, make_run, monkeypatch):
         from dataclasses import replace
@@ -170,7 +171,7 @@ class TestFaults:
         monkeypatch.setattr(pipeline, "build_variant", careless)
         run = make_run(export={"variants": ["fp32", "int8_dynamic"]}, gates={"invariance_max_score_change": 1e-6})
         export_run(run)
-        refused = {row["name"]: row["reasons"] for row in run.facts("export")["variants"] if row["verdict"] == "fail"}
+        refused = {row.name: row.reasons for row in run.record(EXPORT).variants if row.verdict == "fail"}
         assert list(refused) == ["int8_dynamic"]
         assert "batch score change" in refused["int8_dynamic"][0]
         assert open_artifact(run.path("artifact")).chosen == "fp32"
@@ -182,12 +183,12 @@ class TestFaults:
         strict = {"min_agreement": 0.99, "undecided": "fail"}
         run = make_run(export=FAST, gates=strict)
         gates = self.refused(run, "agreement")
-        assert gates["agreement"]["verdict"] == "undecided"
+        assert gates["agreement"].verdict == "undecided"
         # The very same figures pass where the recipe lets the undecided through.
         run.path("artifact", "good.txt").unlink()
         run = make_run(export=FAST, gates={"min_agreement": 0.99, "undecided": "pass"})
         export_run(run)
-        assert run.facts("export")["variants"][0]["verdict"] == "undecided"
+        assert run.record(EXPORT).variants[0].verdict == "undecided"
 
     def test_latency_above_its_bound_refuses(self, make_run):
         self.refused(make_run(export=FAST, gates={"max_latency_ratio": 0.5}), "latency single / teacher")
@@ -199,13 +200,14 @@ class TestFaults:
         monkeypatch.setattr(search, "quantize_static", broken)
         run = make_run(export={"variants": ["fp32", "int8_static"]})
         export_run(run)
-        rows = {row["name"]: row for row in run.facts("export")["variants"]}
-        assert rows["int8_static"]["reasons"] == ["cannot be built: ValueError: incomplete symbolic shape inference"]
-        assert run.facts("export")["chosen"] == "fp32"
+        rows = {row.name: row for row in run.record(EXPORT).variants}
+        assert rows["int8_static"].reasons == ["cannot be built: ValueError: incomplete symbolic shape inference"]
+        assert run.record(EXPORT).chosen == "fp32"
 
     def test_a_student_whose_labels_changed_places_is_not_what_was_trained(self, make_run):
         run = make_run(export=FAST)
-        run.finish("student-ackd", metrics={"accuracy": 0.99})
+        found = run.record(run.student)
+        run.finish(run.student, found.model_copy(update={"metrics": {"accuracy": found.value + 0.2}}))
         with pytest.raises(ArtifactError, match="its training recorded"):
             export_run(run)
 

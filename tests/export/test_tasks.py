@@ -13,9 +13,10 @@ from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.export import export_run, pipeline
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.recipe import parse_recipe
-from ackd_deploy.run import Run
+from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.runtime import Classifier
 from tests.export.families import save_model
+from tests.export.finished import finish_student
 
 WORDS = ["a", "warm", "and", "funny", "film", "the", "plot", "is", "dull", "jokes", "are", "stale", "actors", "shine"]
 TASKS = {
@@ -61,7 +62,7 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
         # transformers 5 writes no special_tokens_map.json.
         if (student / name).is_file():
             shutil.copyfile(student / name, run.path("student", name))
-    run.finish("student-ackd", metrics={})
+    finish_student(run, run.path("student"))
 
     def timings(systems, workloads, **_):
         one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
@@ -77,7 +78,7 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     expected = TorchClassifier(run.path("student"), 24).logits(texts)
     assert found.shape == (30, len(labels))
     assert np.abs(found - expected).max() < 1e-4
-    rows = run.facts("export")["variants"]
-    assert all(row["accuracy"] is not None for row in rows)
+    rows = run.record(EXPORT).variants
+    assert all(row.metric is not None for row in rows)
     if task == "pairs":
         assert all(sample.pair for sample in manifest.golden)

@@ -11,7 +11,7 @@ from ackd_deploy.cli.compare import command as compare_command
 from ackd_deploy.cli.report import command as report_command
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
 from ackd_deploy.report.compare import compare_runs
-from ackd_deploy.run import Run
+from ackd_deploy.run import Run, student_stage
 from tests.report.conftest import RECIPE, finish_model, save_predictions
 
 MakeRun = Callable[..., Run]
@@ -33,7 +33,7 @@ def test_methods_of_one_run(make_run: MakeRun) -> None:
 
 def test_two_runs_as_a_table_and_as_json(make_run: MakeRun, labels) -> None:
     one, two = make_run("one"), make_run("two")
-    finish_model(two, "student-ackd", range(150), labels)
+    finish_model(two, student_stage("ackd"), range(150), labels)
     result = CliRunner().invoke(compare_command, [str(one.folder), str(two.folder)], catch_exceptions=False)
     assert "one:ackd" in result.output
     assert "−13.0" in result.output

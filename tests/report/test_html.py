@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -12,8 +13,10 @@ from ackd_deploy.files import write_json
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.report import write_report
 from ackd_deploy.report.html import figure, render_report
-from ackd_deploy.run import Run
-from tests.report.conftest import RECIPE, export_facts, finish_model
+from ackd_deploy.run import EXPORT, TEACHER, Run, student_stage
+from ackd_deploy.run.records import SliceRecord
+from tests.records import CPU, TIMING, hard_sentence, variant_record
+from tests.report.conftest import RECIPE, exported, finish_model, gate
 
 MakeRun = Callable[..., Run]
 HOSTILE = '</script><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>{{ 7*7 }}'
@@ -99,47 +102,40 @@ def test_page_is_one_file_that_fetches_nothing(make_run: MakeRun) -> None:
 
 def test_hostile_data_stays_text(make_run: MakeRun, labels) -> None:
     run = make_run()
-    finish_model(
-        run,
-        "student-ackd",
-        range(176),
-        labels,
-        hardest=[{"row": HOSTILE, "text": HOSTILE, "pair": HOSTILE, "label": HOSTILE, "weight": 2.0,
-                  "teacher_label": HOSTILE, "likely_label_error": True, "teacher_share": 1.0}],
-        sar={HOSTILE: 1.0},
-        device=HOSTILE,
-    )  # fmt: skip
+    hard = hard_sentence(text=HOSTILE, pair=HOSTILE, label=HOSTILE, teacher_label=HOSTILE, likely_label_error=True)
+    given = {"hardest": [hard], "sar": {HOSTILE: 1.0}}
+    finish_model(run, student_stage("ackd"), range(176), labels, given=given, device=HOSTILE)
     write_json(run.path("student", "config.json"), {"id2label": {"0": HOSTILE, "1": "b"}})
-    facts = export_facts(cpu={HOSTILE: HOSTILE})
-    for entry in facts["variants"]:
-        entry |= {"name": HOSTILE, "verdict": HOSTILE, "reasons": [HOSTILE], "note": HOSTILE}
-        entry |= {"slices": {HOSTILE: {"rows": 3, HOSTILE: 0.5}}, "timings": {HOSTILE: {"p50_ms": 1.0}}}
-        for result in entry["gates"]:
-            result |= {"gate": HOSTILE, "variant": HOSTILE, "detail": HOSTILE, "verdict": HOSTILE}
-    run.finish("export", **facts)
+    variant = variant_record(
+        HOSTILE,
+        reasons=[HOSTILE],
+        note=HOSTILE,
+        slices={HOSTILE: SliceRecord(metric=HOSTILE, value=0.5, rows=3)},
+        timings={HOSTILE: TIMING},
+        gates=[gate(HOSTILE, "fail", 1.0, variant=HOSTILE, detail=HOSTILE)],
+    )
+    run.finish(EXPORT, exported(variants=[variant], cpu=dataclasses.replace(CPU, model=HOSTILE)))
     for step in (1, 2):
         run.log_metrics(stage=HOSTILE, step=step, **{HOSTILE: 1.0})
     page = Page(render_report(run))
     tags = {tag for tag, _ in page.tags}
     assert not {"script", "img"} & tags
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-    assert HOSTILE in page.text
+    assert page.text.count("{{ 7*7 }}") > 10
     assert "49" not in {word.strip() for word in page.words}
 
 
 def test_likely_label_errors_come_before_the_merely_hard(make_run: MakeRun, labels) -> None:
     run = make_run()
     hardest = [
-        {"row": row, "text": f"sentence {row:02d}.", "label": "a", "weight": 9.0 - row / 10, "teacher_label": "b",
-         "likely_label_error": row % 3 == 2}
+        hard_sentence(row=row, text=f"sentence {row:02d}.", weight=9.0 - row / 10, likely_label_error=row % 3 == 2)
         for row in range(15)
-    ]  # fmt: skip
+    ]
     errors = [
-        {"row": row, "text": f"sentence {row:02d}.", "label": "a", "weight": 1.0, "contrastive_loss": 9.0 - row / 10,
-         "teacher_label": "b", "likely_label_error": True}
+        hard_sentence(row=row, text=f"sentence {row:02d}.", contrastive_loss=9.0 - row / 10, likely_label_error=True)
         for row in range(50, 62)
-    ]  # fmt: skip
-    finish_model(run, "student-ackd", range(176), labels, hardest=hardest, label_errors=errors)
+    ]
+    finish_model(run, student_stage("ackd"), range(176), labels, given={"hardest": hardest, "label_errors": errors})
     text = Page(render_report(run)).text
     shown = [int(number) for number in re.findall(r"sentence (\d\d)\.", text)]
     assert shown == [*range(50, 62), *range(15)]
@@ -151,24 +147,22 @@ def test_likely_label_errors_come_before_the_merely_hard(make_run: MakeRun, labe
 
 
 def test_refused_run_says_so_first(make_run: MakeRun) -> None:
-    run = make_run(exported=False)
-    facts = export_facts(chosen=None)
-    facts["variants"] = facts["variants"][:1]
-    run.fail("export", **facts)
+    run = make_run(with_export=False)
+    run.fail(EXPORT, exported(chosen=None, variants=exported().variants[:1]))
     text = Page(render_report(run)).text
     assert "Refused: no variant passed the gates" in text
     assert "int8_dynamic: invariance 3 (bound 0)." in text
 
 
 def test_distilled_run_has_no_gates(make_run: MakeRun) -> None:
-    text = Page(render_report(make_run(exported=False))).text
+    text = Page(render_report(make_run(with_export=False))).text
     assert "Distilled, not exported yet" in text
     assert "Gates" not in text
 
 
 def test_run_with_nothing_done_has_a_page(tmp_path: Path) -> None:
     run = Run.open(tmp_path / "empty", parse_recipe(RECIPE))
-    run.start("teacher")
+    run.start(TEACHER)
     text = Page(write_report(run).read_text()).text
     assert "Not finished yet" in text
     assert "No stage of this run has ended yet" in text
@@ -181,22 +175,23 @@ def test_other_tasks_have_a_page(make_run: MakeRun, problem_type: str, labels) -
 
     from tests.report.conftest import save_predictions
 
-    run = make_run(recipe=RECIPE.replace("data: {", f"data: {{problem_type: {problem_type}, "), exported=False)
+    run = make_run(recipe=RECIPE.replace("data: {", f"data: {{problem_type: {problem_type}, "), with_export=False)
     generator = np.random.default_rng(1)
     for key in ("teacher", "finetune", "kd", "ackd"):
         columns = 1 if problem_type == "regression" else 3
         logits = generator.normal(size=(50, columns)).astype(np.float32)
         truth = (generator.normal(size=50) if columns == 1 else generator.integers(0, 2, size=(50, 3))).astype("f4")
         save_predictions(run, key, logits, truth)
+    name = "pearson" if problem_type == "regression" else "micro_f1"
     for label in (["a", "b"], [], 1.5):
-        hard = {"row": 1, "text": "x", "label": label, "weight": 1.0, "teacher_label": label}
-        found = {"pearson": 0.5, "micro_f1": 0.5}
-        hard = {"row": 1, "text": "x", "label": label, "weight": 1.0, "teacher_label": label}
-        found = {"pearson": 0.5, "micro_f1": 0.5}
-        finish_model(run, "student-ackd", range(9), labels, metrics=found, hardest=[hard])
+        hard = hard_sentence(label=label, teacher_label=label, teacher_share=None)
+        found = {"metrics": {name: 0.5}, "primary": name}
+        finish_model(run, TEACHER, range(9), labels, **found)
+        save_predictions(run, "teacher", logits, truth)
+        finish_model(run, student_stage("ackd"), range(9), labels, given={"hardest": [hard]}, **found)
         save_predictions(run, "ackd", logits, truth)
         text = Page(render_report(run)).text
-        assert ("pearson" if problem_type == "regression" else "micro f1") in text
+        assert name.replace("_", " ") in text
         assert "Each label apart" not in text
 
 

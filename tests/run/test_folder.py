@@ -1,5 +1,6 @@
 """A run's folder: resumed, refused, locked, damaged."""
 
+import json
 import multiprocessing
 import time
 
@@ -7,7 +8,16 @@ import pytest
 
 from ackd_deploy.errors import ArtifactError, RunLocked, RunMismatch, UsageError
 from ackd_deploy.recipe import parse_recipe
-from ackd_deploy.run import Run, newest_run
+from ackd_deploy.run import EXPORT, TEACHER, Run, newest_run, student_stage
+from tests.records import bank_record, export_record, model_record, student_record
+
+STUDENT = student_stage("ackd")
+BANK_RECORD = bank_record().model_dump(mode="json")
+
+
+def state_with(stages):
+    plain = {"schema_version": 2, "name": "r", "created": "", "seed": 1, "versions": {}}
+    return json.dumps({**plain, "stages": stages})
 
 
 def recipe(extra=""):
@@ -16,37 +26,39 @@ def recipe(extra=""):
 
 def test_stages_survive_a_reload(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.start("teacher")
-    assert not Run.load(run.folder).is_done("teacher")
-    run.finish("teacher", metrics={"accuracy": 0.5})
+    run.start(TEACHER)
+    assert not Run.load(run.folder).is_done(TEACHER)
+    run.finish(TEACHER, model_record(metrics={"accuracy": 0.5}))
     again = Run.open(run.folder, recipe())
-    assert again.is_done("teacher")
-    assert again.facts("teacher") == {"metrics": {"accuracy": 0.5}}
+    assert again.is_done(TEACHER)
+    assert again.record(TEACHER) == model_record(metrics={"accuracy": 0.5})
+    assert again.record(TEACHER).value == 0.5
     assert again.recipe == recipe()
 
 
 def test_starting_a_stage_again_forgets_what_it_found(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.finish("teacher", x=1)
-    run.start("teacher")
-    assert Run.load(run.folder).facts("teacher") == {}
+    run.finish(TEACHER, model_record())
+    run.start(TEACHER)
+    assert Run.load(run.folder).find(TEACHER) is None
 
 
 def test_failed_stage_keeps_what_it_found_and_is_not_done(tmp_path):
     run = Run.open(tmp_path / "a", recipe())
-    run.start("export")
-    run.fail("export", chosen=None)
+    run.start(EXPORT)
+    run.fail(EXPORT, export_record(chosen=None))
     again = Run.load(tmp_path / "a")
-    assert not again.is_done("export")
-    assert "export" not in again.stages()
-    assert again.facts("export") == {"chosen": None}
-    again.start("export")
-    assert again.facts("export") == {}
+    assert not again.is_done(EXPORT)
+    assert EXPORT not in again.stages()
+    assert again.record(EXPORT) == export_record(chosen=None)
+    again.start(EXPORT)
+    with pytest.raises(LookupError, match="export"):
+        again.record(EXPORT)
 
 
 def test_another_recipe_is_refused_with_its_keys(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.finish("teacher", x=1)
+    run.finish(TEACHER, model_record())
     with pytest.raises(
         RunMismatch, match=r"(?s)distill\.epochs: 3\.0 in the run, 2\.0 now.*student\.layers|student\.layers"
     ) as error:
@@ -58,17 +70,17 @@ def test_another_recipe_is_refused_with_its_keys(tmp_path):
 
 def test_another_recipe_over_a_run_that_did_nothing_yet_is_taken(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.start("teacher")
+    run.start(TEACHER)
     again = Run.open(run.folder, recipe("seed: 7\nstudent: {layers: 2}"))
     assert again.recipe.student.layers == 2
     assert Run.load(run.folder).recipe == again.recipe
-    assert Run.load(run.folder).manifest["seed"] == 7
-    assert Run.load(run.folder).manifest["stages"] == {}
+    assert Run.load(run.folder).state.seed == 7
+    assert Run.load(run.folder).entries() == {}
 
 
 def test_another_recipe_over_a_half_trained_stage_is_refused(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.start("teacher")
+    run.start(TEACHER)
     run.path("checkpoints", "teacher").mkdir(parents=True)
     with pytest.raises(RunMismatch):
         Run.open(run.folder, recipe("student: {layers: 2}"))
@@ -76,17 +88,17 @@ def test_another_recipe_over_a_half_trained_stage_is_refused(tmp_path):
 
 def test_changed_gates_redo_the_export_and_keep_the_training(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.finish("student-ackd")
-    run.finish("export")
+    run.finish(STUDENT, model_record(student=student_record()))
+    run.finish(EXPORT, export_record())
     run = Run.open(run.folder, recipe("gates: {max_accuracy_drop: 1}"))
-    assert run.is_done("student-ackd")
-    assert not run.is_done("export")
+    assert run.is_done(STUDENT)
+    assert not run.is_done(EXPORT)
     assert Run.load(run.folder).recipe.gates.max_accuracy_drop == 1
 
 
 def test_fresh_starts_over(tmp_path):
     run = Run.open(tmp_path / "r", recipe())
-    run.finish("teacher")
+    run.finish(TEACHER, model_record())
     (run.folder / "student").mkdir()
     run = Run.open(run.folder, recipe("seed: 1"), fresh=True)
     assert run.stages() == []
@@ -105,7 +117,11 @@ def test_fresh_never_empties_a_folder_that_is_no_run(tmp_path):
     [
         ("run.json", "{"),
         ("run.json", "[]"),
-        ("run.json", '{"schema": 99, "stages": {}}'),
+        ("run.json", '{"schema": 1, "stages": {}}'),
+        ("run.json", '{"schema_version": 99, "stages": {}}'),
+        ("run.json", state_with({"distilled": {"state": "done", "started": ""}})),
+        ("run.json", state_with({"teacher": {"state": "ended", "started": ""}})),
+        ("run.json", state_with({"teacher": {"state": "done", "started": "", "record": BANK_RECORD}})),
         ("recipe.yaml", "data: ["),
         ("recipe.yaml", ""),
     ],
@@ -144,20 +160,20 @@ def test_second_process_is_kept_out_until_the_first_dies(tmp_path):
 
 def test_newest_run_is_the_one_that_ended_last(tmp_path, monkeypatch):
     times = iter(f"2026-01-01T00:00:{n:02d}+00:00" for n in range(60))
-    monkeypatch.setattr("ackd_deploy.run.folder._now", lambda: next(times))
+    monkeypatch.setattr("ackd_deploy.run.folder.now", lambda: next(times))
     first = Run.open(tmp_path / "b", recipe())
     second = Run.open(tmp_path / "a", recipe())
-    second.finish("student-ackd")
-    first.finish("student-ackd")
-    assert newest_run(tmp_path, stage="student").folder == first.folder
-    second.finish("export")
+    second.finish(STUDENT, model_record(student=student_record()))
+    first.finish(STUDENT, model_record(student=student_record()))
+    assert newest_run(tmp_path, having="student").folder == first.folder
+    second.finish(EXPORT, export_record())
     assert newest_run(tmp_path).folder == second.folder
-    assert newest_run(tmp_path, stage="export").folder == second.folder
+    assert newest_run(tmp_path, having="artifact").folder == second.folder
 
 
 def test_no_run_says_how_to_make_one(tmp_path):
     with pytest.raises(UsageError, match="no finished run") as error:
-        newest_run(tmp_path, stage="student")
+        newest_run(tmp_path, having="student")
     assert "distill RECIPE" in error.value.hint
 
 
@@ -166,3 +182,12 @@ def test_damaged_run_does_not_hide_the_others(tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "run.json").write_text("{")
     assert newest_run(tmp_path).folder == good.folder
+
+
+def test_records_hold_finite_figures_and_stages_their_names(tmp_path):
+    run = Run.open(tmp_path / "r", recipe())
+    with pytest.raises(ValueError, match="finite"):
+        model_record(peak_memory_mb=float("nan"))
+    run.finish(student_stage("kd", 3), model_record(student=student_record("kd")))
+    assert [stage.name for stage in Run.load(run.folder).stages()] == ["student-kd-seed3"]
+    assert run.predictions(student_stage("kd", 3)) == run.folder / "predictions" / "kd-seed3.safetensors"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.sar.weight_log import HardestSamples, HardSample
+from ackd_deploy.run.records import HardSentence
 from ackd_deploy.tasks.activations import softmax
 
 __all__ = ["hardest_rows", "likely_label_errors"]
@@ -19,8 +18,8 @@ _TEXT = 300
 
 def hardest_rows(
     hardest: HardestSamples, rows: LabeledTexts, bank: TeacherBank, *, count: int = _SHOWN
-) -> list[dict[str, Any]]:
-    """Return the rows with the largest mean SAR weight, hardest first, as plain data.
+) -> list[HardSentence]:
+    """Return the rows with the largest mean SAR weight, hardest first.
 
     Args:
         hardest: what was counted in training.
@@ -33,7 +32,7 @@ def hardest_rows(
 
 def likely_label_errors(
     hardest: HardestSamples, rows: LabeledTexts, bank: TeacherBank, *, count: int = _SHOWN
-) -> list[dict[str, Any]]:
+) -> list[HardSentence]:
     """Return the hard rows whose given label the teacher contradicts, those of the largest contrastive loss first.
 
     The teacher has been trained on these very labels; where it still decides otherwise, and the student too ends up
@@ -44,24 +43,22 @@ def likely_label_errors(
         return []
     looked_at = hardest.hardest(max(count, len(rows) // 20), by="loss")
     entries = (_entry(sample, rows, bank) for sample in looked_at)
-    return [entry for entry in entries if entry["likely_label_error"]][:count]
+    return [entry for entry in entries if entry.likely_label_error][:count]
 
 
-def _entry(sample: HardSample, rows: LabeledTexts, bank: TeacherBank) -> dict[str, Any]:
+def _entry(sample: HardSample, rows: LabeledTexts, bank: TeacherBank) -> HardSentence:
     logits = bank.logits(np.array([sample.row], dtype=np.int64)).double().cpu().numpy()
-    entry: dict[str, Any] = {
-        "row": sample.row,
-        "text": rows.texts[sample.row][:_TEXT],
-        "label": rows.task.named(rows.labels[sample.row], rows.label_names),
-        "weight": sample.weight,
-        "contrastive_loss": sample.loss,
-        "times": sample.times,
-    }
-    if rows.pairs is not None:
-        entry["pair"] = rows.pairs[sample.row][:_TEXT]
-    entry["teacher_label"] = rows.task.named(rows.task.decide(logits)[0], rows.label_names)
-    if rows.task.exclusive:
-        entry["teacher_share"] = float(softmax(logits).max())
-    if rows.task.has_classes:
-        entry["likely_label_error"] = entry["teacher_label"] != entry["label"]
-    return entry
+    label = rows.task.named(rows.labels[sample.row], rows.label_names)
+    teacher_label = rows.task.named(rows.task.decide(logits)[0], rows.label_names)
+    return HardSentence(
+        row=sample.row,
+        text=rows.texts[sample.row][:_TEXT],
+        pair=None if rows.pairs is None else rows.pairs[sample.row][:_TEXT],
+        label=label,
+        weight=sample.weight,
+        contrastive_loss=sample.loss,
+        times=sample.times,
+        teacher_label=teacher_label,
+        teacher_share=float(softmax(logits).max()) if rows.task.exclusive else None,
+        likely_label_error=teacher_label != label if rows.task.has_classes else None,
+    )

@@ -1,0 +1,252 @@
+"""What the stages of a run found, as run.json holds it: written and read through these classes alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from ackd_deploy.runtime.cpu import CpuInfo
+
+__all__ = [
+    "BankRecord",
+    "CalibrationRecord",
+    "ExportRecord",
+    "GateRecord",
+    "HardSentence",
+    "Interval",
+    "LatencyRecord",
+    "ModelRecord",
+    "Record",
+    "SliceRecord",
+    "StudentRecord",
+    "TimingRecord",
+    "TrainingRecord",
+    "VariantRecord",
+]
+
+Interval = tuple[float, float]
+"""A 95 % interval: its lower and its upper end."""
+
+Label = str | float | list[str] | None
+"""The label of one row by name: of a class, of the classes of a multi-label row, or a regression target."""
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields, NaN and infinities are errors, and nothing mutates."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TrainingRecord(Record):
+    """One training, over all its interruptions."""
+
+    steps: int
+    samples: int
+    seconds: float
+    samples_per_second: float | None
+    clip_rate: float
+    """Share of the steps whose gradient was clipped."""
+    last: dict[str, float | None]
+    """The figures of the last log line, by name."""
+
+
+class HardSentence(Record):
+    """One training row that stood out by its weight or its contrastive loss."""
+
+    row: int
+    text: str
+    pair: str | None = None
+    label: Label
+    weight: float
+    contrastive_loss: float
+    times: int
+    """How often it was seen while weights were counted."""
+    teacher_label: Label
+    teacher_share: float | None = None
+    """The teacher's probability of its own label; of single-label tasks."""
+    likely_label_error: bool | None = None
+    """Whether teacher and given label differ; None for regression."""
+
+
+class StudentRecord(Record):
+    """What only a student has."""
+
+    method: str
+    seed: int
+    layers: int
+    layer_map: tuple[int, ...]
+    """Teacher layer (from 1) of each student layer."""
+    init: str
+    sar: dict[str, float | None] | None = None
+    """Statistics of the weights at the last log line; None for methods without a contrastive loss."""
+    hardest: list[HardSentence] | None = None
+    label_errors: list[HardSentence] | None = None
+
+
+class ModelRecord(Record):
+    """A teacher or a student, after training and evaluation."""
+
+    metrics: dict[str, float]
+    primary: str
+    """The name of the deciding metric among ``metrics``."""
+    interval: Interval | None
+    """Of the deciding metric, over rows."""
+    validation_rows: int
+    train_rows: int
+    test_metrics: dict[str, float] | None = None
+    test_rows: int | None = None
+    parameters: int
+    predictions_sha256: str
+    device: str
+    precision: str
+    threads: int
+    processes: int
+    peak_memory_mb: float
+    data_fingerprint: str
+    cpu: CpuInfo
+    training: TrainingRecord | None = None
+    """None where a given teacher was used as it is."""
+    size_bytes: int | None = None
+    """Of the weights; None where an ablation keeps none."""
+    sha256: str | None = None
+    student: StudentRecord | None = None
+
+    def held_out(self, name: str) -> tuple[dict[str, float], int]:
+        """Return metrics and number of rows of the ``validation`` or the ``test`` rows.
+
+        Raises:
+            LookupError: the recipe named no test rows.
+        """
+        if name == "validation":
+            return self.metrics, self.validation_rows
+        if self.test_metrics is None or self.test_rows is None:
+            raise LookupError(f"no figures on {name} rows were recorded")
+        return self.test_metrics, self.test_rows
+
+    @property
+    def value(self) -> float:
+        """The deciding metric on the validation rows."""
+        return self.metrics[self.primary]
+
+
+class BankRecord(Record):
+    """The teacher's feature bank."""
+
+    key: dict[str, JsonValue]
+    size_bytes: int
+    seconds: float
+
+
+class GateRecord(Record):
+    """One gate of one variant; infinite figures are None."""
+
+    gate: str
+    variant: str
+    verdict: Literal["pass", "fail", "undecided", "info"]
+    figure: float | None
+    bound: float | None = None
+    n: int | None = None
+    interval: tuple[float | None, float | None] | None = None
+    detail: str = ""
+
+
+class TimingRecord(Record):
+    """What one system took for one workload; times are of one call."""
+
+    p50_ms: float
+    p99_ms: float
+    texts_per_second: float
+    tokenizing_share: float | None
+    load_seconds: float
+    resident_mb: float | None
+    rounds: int
+
+
+class SliceRecord(Record):
+    """A metric on a part of the validation rows."""
+
+    metric: str
+    value: float
+    rows: int
+
+
+class VariantRecord(Record):
+    """An exported variant: its quality, its gates, its times."""
+
+    name: str
+    metric: float | None
+    """The deciding metric, whose name stands in the export's record; None where the variant could not be run."""
+    interval: Interval | None
+    rows: int | None
+    size_mb: float | None
+    latency_ratio: float | None
+    """Time for the recipe's workload over that of the teacher in PyTorch."""
+    latency_ratios: dict[str, float]
+    """The same for every workload and reference: ``single to teacher``."""
+    verdict: Literal["pass", "fail", "undecided"]
+    reasons: list[str]
+    engine: str | None
+    precision: str | None
+    for_gpu: bool
+    batch_sensitive: bool
+    note: str
+    timings: dict[str, TimingRecord]
+    slices: dict[str, SliceRecord]
+    gates: list[GateRecord]
+
+    def gate(self, name: str) -> GateRecord | None:
+        """Return one of its gates by name."""
+        return next((gate for gate in self.gates if gate.gate == name), None)
+
+
+class LatencyRecord(Record):
+    """Times of the models in PyTorch, and how the measurement was made."""
+
+    ratios: dict[str, float]
+    """Time of each PyTorch model over that of the teacher, for the recipe's workload."""
+    torch: dict[str, dict[str, TimingRecord]]
+    """Workload to model to times."""
+    threads: int
+    all_threads: int
+
+
+class CalibrationRecord(Record):
+    """The temperature of the artifact, and what it does to the expected calibration error."""
+
+    temperature: float
+    ece_before: float | None
+    ece_after: float | None
+
+
+class ExportRecord(Record):
+    """The export: all variants, and the one that was chosen."""
+
+    variants: list[VariantRecord]
+    chosen: str | None
+    workload: str
+    metric: str
+    """The name of the deciding metric."""
+    student: dict[str, float]
+    """The student's metrics in PyTorch."""
+    validation_rows: int
+    latency: LatencyRecord
+    engine: str
+    opset: int
+    provider: str
+    cpu: CpuInfo
+    calibration: CalibrationRecord | None = None
+    """Of the chosen variant; None where none was chosen, as the two that follow."""
+    seconds: float | None = None
+    artifact: str | None = None
+
+    def variant(self, name: str) -> VariantRecord:
+        """Return a variant by name.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        found = next((variant for variant in self.variants if variant.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
