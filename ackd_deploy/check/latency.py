@@ -22,6 +22,7 @@ import numpy as np
 from ackd_deploy.check.parity import spread_by_length
 from ackd_deploy.errors import EnvironmentProblem
 from ackd_deploy.run.records import TimingRecord
+from ackd_deploy.tasks.intervals import Interval, median_interval
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["System", "Timing", "measure", "ratio_interval", "workload_texts"]
@@ -72,17 +73,13 @@ class Timing:
         )
 
 
-def ratio_interval(system: Timing, base: Timing) -> tuple[float, tuple[float, float]]:
-    """Median over rounds of ``system`` / ``base``, and its 95 % interval by order statistics (a sign test).
+def ratio_interval(system: Timing, base: Timing) -> tuple[float, Interval]:
+    """Median over rounds of ``system`` / ``base``, and its 95 % interval.
 
     Rounds are paired: both systems met the same load of the machine.
     """
-    ratios = np.sort(np.array(system.rounds) / np.array(base.rounds))
-    n = len(ratios)
-    # Normal approximation of the binomial ranks around the median, widened outwards.
-    half = 1.96 * np.sqrt(n) / 2
-    low, high = max(0, int(np.floor(n / 2 - half))), min(n - 1, int(np.ceil(n / 2 + half)) - 1)
-    return float(np.median(ratios)), (float(ratios[low]), float(ratios[max(high, low)]))
+    ratios = np.array(system.rounds) / np.array(base.rounds)
+    return float(np.median(ratios)), median_interval(ratios)
 
 
 def workload_texts(

@@ -11,7 +11,7 @@ from scipy.stats import binom, bootstrap, pearsonr
 from sklearn.metrics import f1_score
 
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from ackd_deploy.tasks.intervals import bootstrap_interval, metric_interval, wilson_interval
+from ackd_deploy.tasks.intervals import bootstrap_interval, median_interval, metric_interval, wilson_interval
 
 
 def mean_of(means: np.ndarray) -> np.ndarray:
@@ -31,6 +31,16 @@ def test_wilson_at_the_edges_stays_inside_zero_and_one() -> None:
     assert high == 1.0
     with pytest.raises(ValueError, match="at least one row"):
         wilson_interval(0, 0)
+
+
+@pytest.mark.parametrize("n", [1, 5, 8, 15, 21, 40, 200, 1001])
+def test_the_median_lies_between_the_ranks_with_the_binomial_s_probability(n: int) -> None:
+    """Values 0 … n - 1: the ends are the ranks, and B ~ Binomial(n, 1/2) values lie below the median."""
+    low, high = median_interval(np.random.default_rng(0).permutation(n).astype(float))
+    assert low <= (n - 1) / 2 <= high
+    covered = binom.cdf(high, n, 0.5) - binom.cdf(low, n, 0.5)
+    # Of 5 values the whole range covers 15/16 at most.
+    assert 0.92 < covered < 0.98 or (low, high) == (0, n - 1)
 
 
 def test_the_bootstrap_is_the_normal_interval_for_many_rows() -> None:
