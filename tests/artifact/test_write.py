@@ -12,6 +12,7 @@ def test_sealed_with_every_checksum_and_size(tiny_artifact):
     manifest = open_artifact(tiny_artifact)
     names = {path.relative_to(tiny_artifact).as_posix() for path in tiny_artifact.rglob("*") if path.is_file()}
     assert set(manifest.files) == names - {"ackd.json"}
+    assert {"model.onnx", "config.json", "tokenizer.json"} <= manifest.files.keys()
     assert all(sha256_file(tiny_artifact / name) == digest for name, digest in manifest.files.items())
     for variant in manifest.variants:
         assert variant.size_bytes == (tiny_artifact / variant.file).stat().st_size

@@ -3,6 +3,7 @@ import pytest
 
 from ackd_deploy.check.accuracy import accuracy_gates, slices
 from ackd_deploy.recipe.schema import Gates
+from ackd_deploy.run.records import SliceRecord
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 
 
@@ -98,7 +99,7 @@ def test_slices_by_length_and_class():
     answers = np.array([0, 0, 0, 0, 1, 1, 0, 0])
     lengths = np.array([2, 3, 4, 5, 6, 7, 8, 9])
     found = slices(SINGLE_LABEL, one_hot(answers), labels, lengths, ("no", "yes"))
-    assert found["2-3 tokens"] == {"accuracy": 1.0, "rows": 2}
-    assert found["8-9 tokens"] == {"accuracy": 0.0, "rows": 2}
-    assert found["label no"] == {"recall": 1.0, "rows": 4}
-    assert found["label yes"] == {"recall": 0.5, "rows": 4}
+    assert found["2-3 tokens"] == SliceRecord(metric="accuracy", value=1.0, rows=2)
+    assert found["8-9 tokens"] == SliceRecord(metric="accuracy", value=0.0, rows=2)
+    assert found["label no"] == SliceRecord(metric="recall", value=1.0, rows=4)
+    assert found["label yes"] == SliceRecord(metric="recall", value=0.5, rows=4)

@@ -1,4 +1,3 @@
-import json
 import math
 
 import pytest
@@ -6,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ackd_deploy.check.gates import at_least, at_most, failures, inform, passes
+from ackd_deploy.run.records import GateRecord
 
 
 def test_at_most_has_all_four_verdicts():
@@ -40,5 +40,5 @@ def test_a_reason_names_gate_figure_and_bound():
 @given(st.floats(), st.floats(), st.floats(), st.floats())
 def test_json_never_holds_nan_or_infinity(figure, bound_shift, low, high):
     result = at_most("g", "v", figure, 1.0, interval=(low, high))
-    json.dumps(result.as_json(), allow_nan=False)
+    assert GateRecord.model_validate_json(result.record().model_dump_json()) == result.record()
     assert (result.verdict == "pass") <= (figure <= 1.0)

@@ -26,11 +26,11 @@ def test_the_interval_holds_the_median_and_spans_the_rounds_when_they_are_few():
 
 
 def test_throughput_and_percentiles():
-    found = Timing("a", (2.0, 4.0, 6.0), (0.1, 0.2, 0.3), 1.0, 0.5, 3_000_000, 100).as_json()
-    assert found["texts_per_second"] == pytest.approx(25.0)
-    assert found["p50_ms"] == pytest.approx(200.0)
-    assert found["tokenizing_share"] == pytest.approx(0.25)
-    assert found["resident_mb"] == pytest.approx(3.0)
+    found = Timing("a", (2.0, 4.0, 6.0), (0.1, 0.2, 0.3), 1.0, 0.5, 3_000_000, 100).record()
+    assert found.texts_per_second == pytest.approx(25.0)
+    assert found.p50_ms == pytest.approx(200.0)
+    assert found.tokenizing_share == pytest.approx(0.25)
+    assert found.resident_mb == pytest.approx(3.0)
 
 
 def test_a_workload_has_the_data_own_lengths():

@@ -76,12 +76,11 @@ def story(assets, tmp_path_factory):
 
 def test_run_makes_every_row_of_the_table(story):
     _, summary = story
-    names = json.dumps(summary)
-    for part in ("teacher", "finetune", "ackd", "fp32", "int8"):
-        assert part in names
-    rows = {row["name"]: row for row in summary["rows"]}
-    # 800 rows are enough for the real MiniLM to be far from guessing (the classes are about even).
-    assert all(row["accuracy"] > 0.6 for row in rows.values() if row.get("accuracy") is not None)
+    values = {row["key"]: row["value"] for row in summary["rows"]}
+    assert {"teacher", "finetune", "ackd", "fp32"} < values.keys()
+    assert any(key.startswith("int8") for key in values)
+    # 800 rows are enough for the real MiniLM to be far from guessing: the larger class has 50.5 % of the rows.
+    assert all(value > 0.6 for value in values.values()), values
 
 
 def test_second_run_reuses_everything(story, assets):

@@ -56,7 +56,9 @@ def test_chosen_for_openvino_it_shares_the_graph_of_fp32(make_run, latency_favor
     assert found["openvino"].cpu_features == (["bf16"] if BF16 else [])
     assert {variant.file for variant in manifest.variants} == {"model.onnx"}
     assert list(folder.rglob("*.onnx")) == [folder / "model.onnx"]
-    assert all(check.status == "pass" for check in verify_artifact(folder, threads=1))
+    checks = {check.name: check.status for check in verify_artifact(folder, threads=1)}
+    assert len(checks) > 3
+    assert set(checks.values()) == {"pass"}
     # The bound for what claims fp32 holds for both engines; bfloat16's difference is shown and decides nothing.
     rows = rows_of(run)
     for name in ("fp32", "openvino_fp32"):

@@ -87,7 +87,7 @@ def test_padding_by_hand():
     assert arrays["input_ids"].tolist() == [[5, 6, 7], [5, 1, 1]]
     assert arrays["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert arrays["token_type_ids"].tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert all(array.dtype == np.int64 for array in arrays.values())
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.int64)}
     assert list(pad(rows, 0, ["input_ids"])) == ["input_ids"]
 
 

@@ -32,4 +32,5 @@ def test_resident_batches_are_the_same(
     # On a CPU they come from the file.
     assert TokenBatches(encoded, cpu)._ids is None
     mapped = TokenBatches(encoded, cpu).batch(rows)
+    assert {"input_ids", "attention_mask"} <= found.keys()
     assert all(torch.equal(mapped[name], found[name]) for name in found)
