@@ -55,8 +55,8 @@ def test_variants_are_timed_in_processes_of_their_own(tiny_artifact):
             assert len(one.rounds) == 4
             assert one.seconds > 0
             assert one.resident_bytes is None or one.resident_bytes > 1e6
-    assert len(found.single["fp32"].calls) == 4 * 3
-    assert len(found.batch["fp32"].calls) == 4 * 2
+    assert len(found["single"]["fp32"].calls) == 4 * 3
+    assert len(found["batch"]["fp32"].calls) == 4 * 2
 
 
 def test_a_system_that_cannot_be_loaded_is_one_clear_error(tmp_path):
