@@ -24,7 +24,7 @@ from ackd_deploy.experiments.ablation import read_series
 from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
 from ackd_deploy.experiments.comparison import compare_series
 from ackd_deploy.recipe import Recipe, load_recipe
-from ackd_deploy.recipe.schema import Method
+from ackd_deploy.recipe.sections import Method
 from ackd_deploy.run import TEACHER, Run, student_stage
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.check.gates import GateResult, at_least, at_most, inform
-from ackd_deploy.recipe.schema import Gates
+from ackd_deploy.recipe.sections import Gates
 from ackd_deploy.run.records import SliceRecord
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.activations import softmax

@@ -12,7 +12,7 @@ from typing import Any
 
 from ackd_deploy.data.tables import Table, missing_column
 from ackd_deploy.errors import DataError, HubUnreachable, MissingExtra
-from ackd_deploy.recipe.schema import HubSplit
+from ackd_deploy.recipe.sections import HubSplit
 
 __all__ = ["hub_answers", "read_hub", "reference"]
 

@@ -13,7 +13,7 @@ from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table
 from ackd_deploy.data.targets import Targets, classes, flags, label_sets, scores
 from ackd_deploy.errors import DataError, RecipeError
-from ackd_deploy.recipe.schema import Data
+from ackd_deploy.recipe.sections import Data
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL, Task
 
 __all__ = ["label_columns", "read_labels"]

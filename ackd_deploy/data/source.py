@@ -10,7 +10,7 @@ from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.errors import DataError
-from ackd_deploy.recipe.schema import Data, HubSplit
+from ackd_deploy.recipe.sections import Data, HubSplit
 
 __all__ = ["load_rows"]
 

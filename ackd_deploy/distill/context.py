@@ -21,7 +21,7 @@ from ackd_deploy.models.classifiers import label_names_of, load_classifier, loca
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.student import check_student
 from ackd_deploy.recipe import Recipe
-from ackd_deploy.recipe.schema import HubSplit
+from ackd_deploy.recipe.sections import HubSplit
 from ackd_deploy.run import Run
 from ackd_deploy.training.process_group import ProcessGroup
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ackd_deploy.recipe.schema import Distill
+from ackd_deploy.recipe.sections import Distill
 
 __all__ = ["LossWeights", "loss_weights", "poolings"]
 

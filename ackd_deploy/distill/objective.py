@@ -19,7 +19,7 @@ from ackd_deploy.distill.losses.rkd import rkd
 from ackd_deploy.distill.methods import LossWeights
 from ackd_deploy.distill.sar.reweighting import Reweighting
 from ackd_deploy.distill.sar.weight_log import HardestSamples
-from ackd_deploy.recipe.schema import Distill
+from ackd_deploy.recipe.sections import Distill
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.process_group import ProcessGroup

@@ -10,7 +10,7 @@ from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
 from ackd_deploy.distill.stages import train_student
 from ackd_deploy.errors import UsageError
 from ackd_deploy.experiments.comparison import Series
-from ackd_deploy.recipe.schema import Method
+from ackd_deploy.recipe.sections import Method
 from ackd_deploy.run import Run, student_stage
 
 __all__ = ["ablate_run", "check_methods", "read_series"]

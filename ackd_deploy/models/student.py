@@ -14,7 +14,7 @@ from torch import nn
 from ackd_deploy.errors import DataError, UsageError
 from ackd_deploy.files import read_json
 from ackd_deploy.models.classifiers import load_classifier, locate_model, quiet_transformers
-from ackd_deploy.recipe.schema import Student
+from ackd_deploy.recipe.sections import Student
 
 __all__ = ["build_student", "check_student", "layer_stack", "with_layers"]
 

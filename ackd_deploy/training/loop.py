@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ackd_deploy.console import log, progress, warn
 from ackd_deploy.data.encode import Encoded
-from ackd_deploy.recipe.schema import Distill, Optimization
+from ackd_deploy.recipe.sections import Distill, Optimization
 from ackd_deploy.run.records import TrainingRecord
 from ackd_deploy.training.batch_schedule import Batch, BatchSchedule
 from ackd_deploy.training.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors

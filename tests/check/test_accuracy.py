@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ackd_deploy.check.accuracy import accuracy_gates, slices
-from ackd_deploy.recipe.schema import Gates
+from ackd_deploy.recipe.sections import Gates
 from ackd_deploy.run.records import SliceRecord
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 

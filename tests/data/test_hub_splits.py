@@ -13,7 +13,7 @@ import pytest
 from ackd_deploy.data import hub_splits as hub
 from ackd_deploy.data import load_rows
 from ackd_deploy.errors import HubUnreachable
-from ackd_deploy.recipe.schema import Data, HubSplit
+from ackd_deploy.recipe.sections import Data, HubSplit
 
 COMMIT = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 
@@ -153,7 +153,7 @@ SCRIPT = """
 import sys, time
 from ackd_deploy.data.hub_splits import read_hub
 from ackd_deploy.errors import AckdError
-from ackd_deploy.recipe.schema import HubSplit
+from ackd_deploy.recipe.sections import HubSplit
 started = time.monotonic()
 try:
     read_hub(HubSplit(hub="nyu-mll/glue", config="sst2", split="train"), ["sentence", "label"])

@@ -7,7 +7,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from ackd_deploy.data import load_rows
-from ackd_deploy.recipe.schema import Data
+from ackd_deploy.recipe.sections import Data
 path = Path(sys.argv[1])
 assert len(load_rows(str(path), Data(train=str(path), validation=str(path)), None)) == 96
 print(sorted({"torch", "transformers", "datasets", "pyarrow", "pandas"} & sys.modules.keys()))

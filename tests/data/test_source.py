@@ -7,7 +7,7 @@ import pytest
 
 from ackd_deploy.data import load_rows
 from ackd_deploy.errors import DataError, RecipeError
-from ackd_deploy.recipe.schema import Data
+from ackd_deploy.recipe.sections import Data
 
 
 def load(tmp_path, content, known=None, name="a.csv", **keys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from ackd_deploy.distill.methods import LossWeights, loss_weights, poolings
-from ackd_deploy.recipe.schema import Distill, Method
+from ackd_deploy.recipe.sections import Distill, Method
 
 
 def test_every_method_has_terms() -> None:

@@ -12,7 +12,7 @@ import torch
 from ackd_deploy.errors import DataError, UsageError
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.student import build_student, check_student, layer_stack, with_layers
-from ackd_deploy.recipe.schema import Student
+from ackd_deploy.recipe.sections import Student
 
 NAMES = ("negative", "positive")
 

@@ -33,7 +33,7 @@ def test_second_call_reuses_and_is_quick(assets, monkeypatch):
 
 def test_reviews_are_a_clean_binary_task(assets):
     from ackd_deploy.data import load_rows, shared_rows
-    from ackd_deploy.recipe.schema import Data
+    from ackd_deploy.recipe.sections import Data
 
     paths = [str(assets / "movie_reviews" / f"{side}.tsv") for side in ("train", "validation")]
     data = Data(train=paths[0], validation=paths[1])

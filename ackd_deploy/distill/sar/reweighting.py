@@ -8,7 +8,7 @@ from torch import Tensor
 from ackd_deploy.distill.losses.contrastive import Contrast
 from ackd_deploy.distill.sar.weight_log import HardestSamples, weight_statistics
 from ackd_deploy.distill.sar.weights import DifficultyPredictor, predictor_loss, sample_weights
-from ackd_deploy.recipe.schema import Sar
+from ackd_deploy.recipe.sections import Sar
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.checkpoint import load_optimizer, optimizer_tensors
 from ackd_deploy.training.process_group import ProcessGroup

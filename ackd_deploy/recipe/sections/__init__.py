@@ -1,0 +1,27 @@
+"""The recipe's sections: every key with its type, default, bounds and description. Nothing here imports torch."""
+
+from ackd_deploy.recipe.sections.base import Optimization, Section
+from ackd_deploy.recipe.sections.contrastive import Cdl, Negatives, Sar
+from ackd_deploy.recipe.sections.data import Data, HubSplit
+from ackd_deploy.recipe.sections.distill import Distill, Method
+from ackd_deploy.recipe.sections.export import Export, Gates, Variant
+from ackd_deploy.recipe.sections.models import Finetune, LayerMap, Student, Teacher
+
+__all__ = [
+    "Cdl",
+    "Data",
+    "Distill",
+    "Export",
+    "Finetune",
+    "Gates",
+    "HubSplit",
+    "LayerMap",
+    "Method",
+    "Negatives",
+    "Optimization",
+    "Sar",
+    "Section",
+    "Student",
+    "Teacher",
+    "Variant",
+]

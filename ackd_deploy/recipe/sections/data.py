@@ -1,0 +1,57 @@
+"""The recipe's section ``data``: where labeled text lies and what its columns are called."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ackd_deploy.recipe.sections.base import Count, Section
+from ackd_deploy.tasks import ProblemType, Task, task_of
+
+__all__ = ["Data", "HubSplit"]
+
+
+class HubSplit(Section):
+    """One split of a data set on the Hugging Face hub."""
+
+    hub: str = Field(description="Id of the data set, such as nyu-mll/glue.")
+    config: str | None = Field(None, description="Configuration inside the data set, such as sst2.")
+    split: str = Field(description="Split, such as train.")
+    revision: str | None = Field(None, description="Commit of the data set to pin; absent: the newest.")
+
+
+class Data(Section):
+    """Labeled text: where it lies and what its columns are called."""
+
+    train: str | HubSplit = Field(description="CSV, TSV, JSON Lines or Parquet file, or a hub split.")
+    validation: str | HubSplit = Field(
+        description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it."
+    )
+    test: str | HubSplit | None = Field(
+        None, description="Further held-out rows. Nothing is decided on them; `ablate` reports them beside validation."
+    )
+    text: str = Field("text", description="Column of the text.")
+    text_pair: str | None = Field(None, description="Column of the second text, for pairs; absent: single texts.")
+    label: str | list[str] = Field("label", description="Column of the label; several for multi-label tasks.")
+    label_names: dict[str, str] | None = Field(
+        None, description="Name for each value of the label column, such as {'0': negative, '1': positive}."
+    )
+    problem_type: ProblemType = Field(
+        "single_label_classification",
+        description="The task: one label a text, any number of labels, or a number. Decides losses and metrics.",
+    )
+    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
+        128, description="Tokens a text is truncated to, special tokens included."
+    )
+    train_rows: Count | None = Field(
+        None, description="Train on a subset of so many rows, drawn by the seed; absent: on all."
+    )
+    calibration_rows: Count = Field(
+        512, description="Training rows used for calibration of int8 and of the temperature."
+    )
+
+    @property
+    def task(self) -> Task:
+        """The task of the problem type."""
+        return task_of(self.problem_type)
