@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ackd_deploy.tasks import ProblemType, Task, task_of
+from ackd_deploy.tasks.label_names import LABEL_NAME, MAX_LABEL_CHARACTERS
 
 __all__ = ["MAX_LABELS", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
@@ -18,9 +19,7 @@ MAX_LABELS = 10_000
 SCHEMA_VERSION = 1
 
 EngineName = Literal["onnxruntime", "openvino"]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]+$")
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LABEL_CHARACTERS, pattern=LABEL_NAME)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART}){{0,3}}$")]

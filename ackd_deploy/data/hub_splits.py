@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ackd_deploy.data.tables import Table, missing_column
+from ackd_deploy.data.reading import missing_column
+from ackd_deploy.data.tables import Table
 from ackd_deploy.errors import DataError, HubUnreachable, MissingExtra
 from ackd_deploy.recipe.sections import HubSplit
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table
-from ackd_deploy.data.targets import Targets, classes, flags, label_sets, scores
+from ackd_deploy.data.targets import NAME_HINT, Targets, classes, flags, label_sets, scores
 from ackd_deploy.errors import DataError, RecipeError
 from ackd_deploy.recipe.sections import Data
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL, Task
+from ackd_deploy.tasks.label_names import label_name_problem
 
 __all__ = ["label_columns", "read_labels"]
 
@@ -101,6 +102,10 @@ def read_labels(table: Table, data: Data, known: Sequence[str] | None, problems:
     reader = _READERS[data.task]
     labels, names = reader.read(table, data, known, problems)
     problems.raise_if_any()
+    for name in names:
+        # Of the teacher, the hub or a column's head; those of single rows have been found with their numbers.
+        if found := label_name_problem(name):
+            raise DataError(f"{table.source}: the label {name!r:.60} {found}", hint=NAME_HINT)
     if (labels == labels[0]).all():
         raise DataError(
             f"{table.source} has {reader.all_the_same(labels, names)} ({len(labels)} rows)",

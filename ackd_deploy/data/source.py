@@ -9,6 +9,7 @@ from ackd_deploy.data.label_readers import label_columns, read_labels
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table, read_table
+from ackd_deploy.data.texts import text_problem
 from ackd_deploy.errors import DataError
 from ackd_deploy.recipe.sections import Data, HubSplit
 
@@ -19,7 +20,7 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
     """Read, check and label one split.
 
     Args:
-        source: path of a .csv, .tsv, .jsonl or .parquet file, relative to the current directory; or a hub split.
+        source: path of a .csv, .tsv, .jsonl, .json or .parquet file, relative to the current directory; or a hub split.
         data: the recipe's section, which names columns, labels and problem type.
         label_names: names that class ids must follow, index to name: the teacher's, or those of the training
             rows for the validation rows. None: the data's own, in the order of data.label_names, of the hub's
@@ -51,22 +52,8 @@ def _read(source: str | HubSplit, columns: list[str]) -> Table:
 
 
 def _texts(table: Table, column: str, problems: Problems) -> list[str]:
-    texts = []
     for number, text in zip(table.numbers, table.columns[column], strict=True):
-        if text is None or (isinstance(text, str) and not text.strip()):
-            problems.add(f"empty text in column {column!r}", number, "remove these rows or fill in their text")
-        elif not isinstance(text, str):
-            problems.add(f"no string but {type(text).__name__} in column {column!r}", number, "texts are strings")
-        elif not text.isascii() and not _is_unicode(text):
-            problems.add(f"half a surrogate pair in column {column!r}", number, "such text is no valid Unicode")
-        else:
-            texts.append(text)
-    return texts
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        if found := text_problem(text, column):
+            kind, hint = found
+            problems.add(kind, number, hint)
+    return table.columns[column]

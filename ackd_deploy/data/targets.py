@@ -15,14 +15,16 @@ from ackd_deploy.data.labels import align, is_generic, match_names
 from ackd_deploy.data.problems import Problems, listed
 from ackd_deploy.data.tables import Table
 from ackd_deploy.errors import DataError
+from ackd_deploy.tasks.label_names import label_name_problem
 
-__all__ = ["Targets", "classes", "flags", "label_sets", "scores"]
+__all__ = ["NAME_HINT", "Targets", "classes", "flags", "label_sets", "scores"]
 
 Targets = tuple[npt.NDArray[Any], tuple[str, ...]]
 _MAX_CLASSES = 10_000
 _FLAGS = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0, "1.0": 1.0, "0.0": 0.0}
 _MISSING = "missing label in column {column!r}"
 _FILL = "remove the rows without a label, or label them"
+NAME_HINT = "label names are short, on one line; data.label_names gives each value of the column its name"
 
 
 def scores(table: Table, column: str, problems: Problems) -> Targets:
@@ -74,6 +76,7 @@ def label_sets(
 ) -> Targets:
     """Return multi-label targets, [N, C] float32, of a column that holds a list of labels in each row."""
     reader = _NameReader(table, column, mapping, problems)
+    _refuse_multi_hot(table, column)
     given: list[list[str]] = []
     for number, values in zip(table.numbers, table.columns[column], strict=True):
         if not isinstance(values, list):
@@ -84,7 +87,10 @@ def label_sets(
                 ".jsonl and .parquet, one column with a list of names",
             )
             continue
-        given.append([name for value in values if (name := reader.name(number, value)) is not None])
+        names_of_row = [name for value in values if (name := reader.name(number, value)) is not None]
+        for name in {name for name in names_of_row if names_of_row.count(name) > 1}:
+            problems.add(f"label {name!r} twice in column {column!r}", number, "a row lists each of its labels once")
+        given.append(names_of_row)
     problems.raise_if_any()
     names = _aligned(table, reader, [name for row in given for name in row], known, problems)
     index = {name: place for place, name in enumerate(names)}
@@ -93,6 +99,20 @@ def label_sets(
     for row, labels in enumerate(given):
         targets[row, [index[found[name]] for name in labels]] = 1.0
     return targets, names
+
+
+def _refuse_multi_hot(table: Table, column: str) -> None:
+    """Refuse [1, 0, 1], a flag for each label: read as a list of labels it would be the classes "0" and "1"."""
+    rows = table.columns[column]
+    lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
+    if len(lengths) != 1 or max(lengths) < 2 or len(rows) < 2:
+        return
+    if all(str(value).lower() in _FLAGS for row in rows for value in row):
+        raise DataError(
+            f"{table.source}: column {column!r} holds {max(lengths)} zeros and ones in each row, not names",
+            hint="make one column of each place and list them (data.label: [a, b, ...]), or give each row the list of "
+            "its labels' names",
+        )
 
 
 def flags(
@@ -170,6 +190,9 @@ class _NameReader:
                 text = self.class_names[value]
         if self.mapping:
             return self._mapped(number, text)
+        if problem := label_name_problem(text):
+            self._problems.add(f"label {text!r:.40} in column {column!r} {problem}", number, NAME_HINT)
+            return None
         if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?|nan|NaN", text):
             self._problems.add(
                 f"label {text!r} in column {column!r} is a number, no class name",

@@ -241,3 +241,50 @@ def test_sst2_as_glue_gives_it(sst2):
     assert len(rows) == 872
     assert int(rows.labels.sum()) == 444
     assert rows.label_names == ("negative", "positive")
+
+
+MULTI = {"problem_type": "multi_label_classification", "name": "a.jsonl"}
+
+
+@pytest.mark.parametrize("flag", [int, float, bool, str])
+def test_multi_hot_lists_are_no_lists_of_labels(tmp_path, flag):
+    rows = [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
+    records = [
+        {"text": f"t{n}", "label": [flag(v) if flag is not str else str(v) for v in row]} for n, row in enumerate(rows)
+    ]
+    assert "holds 3 zeros and ones in each row" in refusal(tmp_path, jsonl(*records), **MULTI)
+
+
+def test_lists_of_class_ids_are_lists_of_labels(tmp_path):
+    content = jsonl(*({"text": f"t{n}", "label": ids} for n, ids in enumerate([[0], [1], [2, 0], []])))
+    rows = load(tmp_path, content, **MULTI)
+    assert rows.labels.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1], [0, 0, 0]]
+
+
+def test_a_label_twice_in_one_row(tmp_path):
+    content = jsonl({"text": "a", "label": ["x", "y", "x"]}, {"text": "b", "label": ["y"]})
+    assert "label 'x' twice in column 'label': line 1" in refusal(tmp_path, content, **MULTI)
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("\ud83d", "half a surrogate pair"),
+        ("a\nb", "control character U+000A"),
+        ("a\u2028b", "control character U+2028"),
+        ("a\u202eb", "control character U+202E"),
+        ("x" * 201, "has 201 characters"),
+    ],
+)
+def test_labels_that_no_manifest_takes_are_refused_with_their_rows(tmp_path, label, why):
+    records = [{"text": "a", "label": "fine"}, {"text": "b", "label": label}]
+    message = refusal(tmp_path, jsonl(*records), name="a.jsonl")
+    assert why in message
+    assert "line 2" in message
+    message.encode()
+    listed = [{"text": "a", "label": ["fine"]}, {"text": "b", "label": [label]}]
+    assert why in refusal(tmp_path, jsonl(*listed), **MULTI)
+
+
+def test_names_of_the_teacher_must_fit_a_manifest_too(tmp_path):
+    assert "'b\\tc' has the control character" in refusal(tmp_path, "text,label\na,a\nb,a\n", ["a", "b\tc"])

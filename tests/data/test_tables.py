@@ -82,7 +82,12 @@ def test_parquet_with_class_names(tmp_path):
         ("a.parquet", "PAR1 and then nothing", "not a readable Parquet file"),
         ("a.parquet", "", "not a readable Parquet file"),
         ("a.txt", "text,label\n", "a file ending in '.txt'"),
-        ("a.json", "[]", "a file ending in '.json'"),
+        ("a.json", "3", "an array of JSON objects"),
+        ("a.json", "[3]", "row 1: a JSON object"),
+        ("a.json", '[{"text": "a", "label": "b"}, {"text": }]', "row 2: not valid JSON: Expecting value"),
+        ("a.json", '[{"text": "a", "label": "b"} {}]', "row 1: not valid JSON: a comma"),
+        ("a.json", '[{"text": "a", "label": "b"}] x', "more after the closing"),
+        ("a.json", '[{"text": "a", "label": "b"}', "row 1: not valid JSON"),
     ],
 )
 def test_files_that_are_not_what_their_name_says(tmp_path, name, content, message):

@@ -1,0 +1,84 @@
+"""Parquet, by way of pyarrow, a few thousand rows at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from ackd_deploy.data.reading.records import Records, Row, Wanted
+from ackd_deploy.errors import DataError, MissingExtra, first_line
+
+__all__ = ["read_parquet"]
+
+_ROWS = 4096
+
+
+def read_parquet(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
+    """Read the wanted columns of all row groups.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+    """
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtra(
+            "reading Parquet needs pyarrow, which is not installed", hint="pip install pyarrow"
+        ) from error
+    with _readable(source):
+        file = parquet.ParquetFile(stream)
+        schema = file.schema_arrow
+    wanted.check(source, list(schema.names))
+    return Records(source, "row", list(schema.names), _rows(file, source, wanted), _class_names(schema.metadata))
+
+
+def _rows(file: Any, source: str, wanted: Wanted) -> Iterator[Row]:
+    number = 0
+    batches = file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(wanted.names)))
+    while True:
+        with _readable(source):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            columns = [_values(batch.column(name), name, source, number) for name in wanted.names]
+        for values in zip(*columns, strict=True):
+            number += 1
+            yield number, list(values)
+
+
+def _values(column: Any, name: str, source: str, before: int) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        # pyarrow writes and reads string columns without looking at their bytes. Which row is it?
+        for number, value in enumerate(column, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise DataError(f"{source}, row {number}: not valid UTF-8 in column {name!r}") from error
+        raise
+
+
+@contextmanager
+def _readable(source: str) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{source} is not a readable Parquet file: {first_line(error)}") from error
+
+
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the class names that `datasets` leaves in the files it writes."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            name: [str(label) for label in feature["names"]]
+            for name, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
