@@ -64,4 +64,4 @@ def command(
 
     if sys.stderr.isatty():  # what reads the service's log expects JSON
         console.log(f"serving {folder}; Ctrl-C stops")
-    Launch(host, port, variables, announce).run()
+    Launch(host, port, workers, variables, announce).run()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 import shlex
 import shutil
-import signal
 import socket
+import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError, first_line
+from ackd_deploy.deploy.supervisor import Supervisor
+from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError
 from ackd_deploy.recipe.bundled import bundled_folder
+from ackd_deploy.serving.logs import set_up_logs
+from ackd_deploy.serving.metrics_files import METRICS_BYTES, forget_ended
 from ackd_deploy.serving.settings import Settings, load_settings
 from ackd_deploy.tasks.text import Text
 
@@ -31,6 +35,9 @@ DRAIN_SECONDS = 25
 # would send on it, or a request can meet the close. BentoML's own 5 seconds lost requests where a worker woke up late.
 _IDLE_SECONDS = 75
 _POLL_SECONDS = 0.1
+# What a worker's end takes after its last answer; then it is killed. Together less than Kubernetes' 30 seconds.
+_AFTER_DRAIN_SECONDS = 4
+_BACKLOG = 2048
 
 
 def service_settings(environment: Mapping[str, str]) -> Settings:
@@ -54,97 +61,135 @@ class Launch:
     """One start of the service.
 
     Attributes:
-        host: IP address to bind.
+        host: address to bind.
+        workers: processes that answer.
         environment: variables for the service beside those of this process.
         announce: called once, with the base URL, when the service is ready.
     """
 
     host: str
     port: int
+    workers: int
     environment: Mapping[str, str]
     announce: Callable[[str], None]
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then drain and return.
+        """Serve until SIGTERM, SIGINT or SIGHUP, then drain and return.
 
         Raises:
-            EnvironmentProblem: the address cannot be bound, or the service ended by itself.
+            MissingExtra: BentoML is not installed.
+            EnvironmentProblem: the address cannot be bound, the folder for temporary files is full, or the workers
+                cannot start.
             ArtifactError: the service cannot get ready; the message says why.
         """
-        address = self._address()
-        _check_free(address, self.port)
-        # A store of its own: BentoML empties the metrics folder in its store at each start, and a second
-        # service beside this one would take this one's away.
-        home = tempfile.mkdtemp(prefix="ackd-serve-")
-        os.environ.update({"BENTOML_DO_NOT_TRACK": "True", "OTEL_SDK_DISABLED": "true", "BENTOML_HOME": home})
-        os.environ.update(self.environment)
-        try:
-            self._serve(address)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
-
-    def _serve(self, address: str) -> None:
-        try:
-            from bentoml_cli.cli import cli
-        except ImportError as error:
-            raise MissingExtra(
-                f"BentoML cannot be imported: {first_line(error)}", hint="pip install 'ackd-deploy[cpu]'"
-            ) from error
-        _look_after_workers_often()
-        # A wildcard address is where to listen, not where to call.
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
-        url = f"http://[{reachable}]:{self.port}" if ":" in reachable else f"http://{reachable}:{self.port}"
-        watch = _Watch(url, self.announce)
-        watch.start()
-        # Quiet, because BentoML logs to stdout, which is for results; warnings and errors of the workers go to stderr.
-        arguments = ["serve", "--quiet", "service:Ackd", "--working-dir", str(bundled_folder("serving"))]
-        arguments += ["--host", address, "--port", str(self.port)]
-        arguments += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS), "--timeout-keep-alive", str(_IDLE_SECONDS)]
-        try:
-            # BentoML's supervisor takes SIGTERM and SIGINT over, and returns when its workers have ended.
-            cli.main(arguments, prog_name="bentoml", standalone_mode=False)
-        finally:
-            watch.stop()
+        if importlib.util.find_spec("bentoml") is None:
+            raise MissingExtra("BentoML is not installed", hint="pip install 'ackd-deploy[cpu]'")
+        with _listen(self.host, self.port) as listener, _private_folder() as home:
+            variables = {
+                "BENTOML_DO_NOT_TRACK": "True",
+                "OTEL_SDK_DISABLED": "true",
+                # A store of its own, so that nothing of the user's is read or written.
+                "BENTOML_HOME": home,
+                "PROMETHEUS_MULTIPROC_DIR": _metrics_folder(home, self.workers),
+            }
+            set_up_logs()
+            supervisor = Supervisor(
+                listener=listener,
+                workers=self.workers,
+                command=lambda number: _worker_command(listener.fileno(), number),
+                environment={**os.environ, **variables, **self.environment},
+                working_directory=str(bundled_folder("serving")),
+                drain_seconds=DRAIN_SECONDS + _AFTER_DRAIN_SECONDS,
+                ended=lambda pid: forget_ended(Path(variables["PROMETHEUS_MULTIPROC_DIR"]), pid),
+            )
+            watch = _Watch(_url(listener), self.announce, supervisor)
+            watch.start()
+            try:
+                supervisor.run()
+            finally:
+                watch.stop()
         if watch.problem is not None:
             raise ArtifactError(f"the service cannot get ready: {watch.problem}")
 
-    def _address(self) -> str:
-        try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise UsageError(f"--host {self.host!r} is no address: {error}") from error
-        return str(found[0][4][0])
+
+def _worker_command(descriptor: int, number: int) -> list[str]:
+    """Return the command of a worker: what BentoML's own supervisor starts, tied to this process."""
+    command = [sys.executable, "-m", "ackd_deploy.deploy.worker", str(os.getpid())]
+    command += ["service:Ackd", "--service-name", "ackd", "--fd", str(descriptor), "--worker-id", str(number)]
+    command += ["--backlog", str(_BACKLOG), "--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
+    return [*command, "--timeout-keep-alive", str(_IDLE_SECONDS)]
 
 
-def _look_after_workers_often() -> None:
-    """Let BentoML's supervisor notice a killed worker within a second instead of ten; it has no option for it."""
-    import functools
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; until a worker accepts, the kernel keeps whoever connects waiting."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"--host {host!r} is no address: {error}") from error
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise EnvironmentProblem(
+            f"cannot listen on {address[0]} port {port}: {error.strerror}",
+            hint="another service may run there; choose another with --port",
+        ) from error
+    return listener
 
-    from bentoml._internal.utils import circus
 
-    circus.create_standalone_arbiter = functools.partial(circus.create_standalone_arbiter, check_delay=1.0)
+def _url(listener: socket.socket) -> str:
+    address, port = listener.getsockname()[:2]
+    # A wildcard address is where to listen, not where to call.
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def _check_free(address: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"cannot listen on {address} port {port}: {error.strerror}",
-                hint="another service may run there; choose another with --port",
-            ) from error
+@contextlib.contextmanager
+def _private_folder() -> Iterator[str]:
+    """Make a folder that only this user can enter, and remove it at the end."""
+    try:
+        folder = tempfile.mkdtemp(prefix="ackd-serve-")
+    except OSError as error:
+        raise _no_temporary_files(error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _metrics_folder(home: str, workers: int) -> str:
+    """Make the folder of the workers' metrics, and check that it holds them: a full one would kill workers later."""
+    folder = Path(home) / "metrics"
+    probe = folder / "probe"
+    try:
+        folder.mkdir()
+        with probe.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, METRICS_BYTES * workers if workers > 1 else 1)
+        probe.unlink()
+    except OSError as error:
+        raise _no_temporary_files(error) from error
+    return str(folder)
+
+
+def _no_temporary_files(error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"the folder for temporary files cannot be written to: {error.strerror or error}",
+        hint="free some space there, or choose another with TMPDIR",
+    )
 
 
 class _Watch(threading.Thread):
     """Asks /readyz until the service is ready, or has failed for good and is then stopped."""
 
-    def __init__(self, url: str, announce: Callable[[str], None]) -> None:
+    def __init__(self, url: str, announce: Callable[[str], None], supervisor: Supervisor) -> None:
         super().__init__(name="readiness", daemon=True)
         self._url = url
         self._announce = announce
+        self._supervisor = supervisor
         self._ended = threading.Event()
         self.problem: str | None = None
 
@@ -157,14 +202,13 @@ class _Watch(threading.Thread):
         while not self._ended.wait(_POLL_SECONDS):
             status, answer = _get(f"{self._url}/readyz")
             if status == 200:
+                self._supervisor.was_ready.set()
                 self._announce(self._url)
                 return
             error = answer.get("error", {}) if isinstance(answer, dict) else {}
             if error.get("code") == "not_ready_failed":
                 self.problem = str(error.get("message", "")).removeprefix("not ready: ")
-                # The supervisor began before this thread saw an answer, so its handler is in place.
-                time.sleep(_POLL_SECONDS)
-                os.kill(os.getpid(), signal.SIGTERM)
+                self._supervisor.stop()
                 return
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from ackd_deploy.serving.metrics_files import reserve_files
+
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -24,6 +26,7 @@ class Metrics:
     """Everything that is counted. One for a process; implements batcher.Observer."""
 
     def __init__(self) -> None:
+        reserve_files()
         self.registry = registry = CollectorRegistry()
         made: dict[str, Any] = {"registry": registry, "namespace": "ackd"}
         self._requests = Counter("requests", "Requests answered.", ["route", "status"], **made)

@@ -49,7 +49,7 @@ class Service:
         found = []
         for pid in children:
             with contextlib.suppress(OSError):
-                if b"_bentoml_impl.worker.service" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"ackd_deploy.deploy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found.append(int(pid))
         return found
 
