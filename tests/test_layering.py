@@ -26,6 +26,7 @@ LAYERS = (
     "experiments",
     "report",
     "deploy",
+    "bulk",
     "cli",
 )
 # One block that installs without torch: the Bento and the image copy these folders.

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
-from itertools import islice
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ackd_deploy.cli.options import find_artifact, provider_option, runs_option, threads_option
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import atomic_file
-from ackd_deploy.tasks.text import Text, split
 
 if TYPE_CHECKING:
-    from ackd_deploy.runtime import Classifier, Prediction
+    from ackd_deploy.data.reading import Records
 
 _ROWS = 4096
 
@@ -29,7 +26,8 @@ _ROWS = 4096
 @runs_option
 @click.option(
     "--input", "source", type=click.Path(path_type=Path, allow_dash=True),
-    help="File instead of TEXT: lines of text, or .jsonl, .csv, .tsv with a column text (and text_pair). '-': stdin.",
+    help="File instead of TEXT: .csv, .tsv, .jsonl, .json or .parquet with a column text (and text_pair); any other "
+    "holds lines of text. '-': lines from stdin.",
 )  # fmt: skip
 @click.option("--pair", help="Second text, for a model of pairs; with one TEXT.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the result; default: stdout.")
@@ -58,48 +56,35 @@ def command(
         raise UsageError("--pair goes with exactly one TEXT")
     folder = find_artifact(artifact, runs)
 
+    from ackd_deploy.bulk import answer, chunked, predictions
     from ackd_deploy.runtime import Classifier
 
     classifier = Classifier.load(folder, provider, threads, variant, strict)
-    rows: Iterable[Text]
-    if texts:
-        rows = texts if pair is None else [(texts[0], pair)]
-    elif source is None or str(source) == "-":
-        rows = _lines(sys.stdin.buffer)
-    else:
-        from ackd_deploy.runtime.rows import read_rows
-
-        rows = read_rows(source)
     # A person who types lines wants each answered at once; a file is faster in large pieces.
     at_once = 1 if source is None and not texts and sys.stdin.isatty() else _ROWS
-    with atomic_file(output) if output else nullcontext(sys.stdout.buffer) as sink:
-        _classify(classifier, iter(rows), sink, batch_size, at_once)
+    with _opened(texts, pair, source, pairs=classifier.manifest.text_pairs) as records:
+        answers = predictions(classifier, chunked(records, at_once), batch_size)
+        with atomic_file(output) if output else nullcontext(sys.stdout.buffer) as sink:
+            for chunk in answers:
+                sink.write(b"".join(_line(answer(text, prediction)) for text, prediction in chunk))
+                sink.flush()
 
 
-def _classify(classifier: Classifier, rows: Iterator[Text], sink: BinaryIO, batch_size: int, at_once: int) -> None:
-    while chunk := list(islice(rows, at_once)):
-        predictions = classifier.classify(chunk, batch_size)
-        sink.write(b"".join(_json(text, prediction) for text, prediction in zip(chunk, predictions, strict=True)))
-        sink.flush()
+def _opened(
+    texts: tuple[str, ...], pair: str | None, source: Path | None, *, pairs: bool
+) -> AbstractContextManager[Records]:
+    from ackd_deploy.bulk import check_file, open_texts
+    from ackd_deploy.bulk.texts import TEXT
+    from ackd_deploy.data.reading import Records, read_lines
+
+    if texts:
+        rows = [[text] for text in texts] if pair is None else [[texts[0], pair]]
+        return nullcontext(Records("the command line", "text", [TEXT], iter(enumerate(rows, 1))))
+    if source is None or str(source) == "-":
+        return nullcontext(read_lines(sys.stdin.buffer, "standard input", TEXT))
+    check_file(source, pairs=pairs)
+    return open_texts(source, pairs=pairs)
 
 
-def _json(text: Text, prediction: Prediction) -> bytes:
-    first, second = split(text)
-    answer = {
-        "text": first,
-        **({} if second is None else {"text_pair": second}),
-        "label": prediction.label,
-        "score": round(prediction.score, 6),
-        "labels": list(prediction.labels),
-        "scores": {name: round(score, 6) for name, score in prediction.scores.items()},
-        "truncated": prediction.truncated,
-        "num_tokens": prediction.num_tokens,
-    }
-    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
-
-
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    from ackd_deploy.runtime.rows import decode_line
-
-    for number, line in enumerate(stream, start=1):
-        yield decode_line(line, number, "standard input")
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"

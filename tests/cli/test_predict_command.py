@@ -55,6 +55,22 @@ def test_a_bad_row_leaves_the_old_output(tiny_artifact, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"rows.jsonl", "out.jsonl"}
 
 
+def test_every_mistake_of_a_file_is_told_before_anything_is_computed(tiny_artifact, tmp_path):
+    source = tmp_path / "rows.csv"
+    source.write_text("text,id\nfine,1\n ,2\n" + "fine,3\n" * 5000 + ",4\n")
+    done = predict(tiny_artifact, "--input", str(source))
+    assert done.exit_code == 5
+    assert done.stdout == ""
+    assert "empty text in column 'text': lines 3, 5004" in done.stderr
+
+
+def test_a_blank_line_of_standard_input(tiny_artifact):
+    done = predict(tiny_artifact, stdin="fine\n\n")
+    assert done.exit_code == 5
+    assert "standard input" in done.stderr
+    assert "line 2" in done.stderr
+
+
 def test_pairs(tmp_path, artifact_scratch):
     artifact = build_artifact(tmp_path / "a", artifact_scratch, pairs=True)
     (answer,) = lines(predict(artifact, "one", "--pair", "two"))
@@ -69,7 +85,8 @@ def test_pairs(tmp_path, artifact_scratch):
         (["a", "b", "--pair", "c"], 2, "exactly one TEXT"),
         (["a", "--variant", "int2"], 2, "no variant 'int2'"),
         (["a", "--provider", "NoSuchExecutionProvider"], 4, "not in this build"),
-        (["--input", "none.txt"], 5, "missing"),
+        (["--input", "none.txt"], 5, "there is no file"),
+        (["fine", " "], 5, "empty text in column 'text': text 2"),
     ],
 )
 def test_mistakes(tiny_artifact, arguments, code, message):

@@ -1,0 +1,38 @@
+"""Texts in, predictions out, a list at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ackd_deploy.runtime import Classifier, Prediction
+from ackd_deploy.tasks.text import Text, split
+
+__all__ = ["answer", "predictions"]
+
+
+def predictions(
+    classifier: Classifier, chunks: Iterable[list[Text]], batch_size: int = 32
+) -> Iterator[list[tuple[Text, Prediction]]]:
+    """Yield each text with its prediction, in order; one list is held at a time.
+
+    Raises:
+        UsageError: a pair for a model of single texts, or the other way round.
+    """
+    for texts in chunks:
+        yield list(zip(texts, classifier.classify(texts, batch_size), strict=True))
+
+
+def answer(text: Text, prediction: Prediction) -> dict[str, Any]:
+    """Return what is written of one text; scores have six decimals."""
+    first, second = split(text)
+    return {
+        "text": first,
+        **({} if second is None else {"text_pair": second}),
+        "label": prediction.label,
+        "score": round(prediction.score, 6),
+        "labels": list(prediction.labels),
+        "scores": {name: round(score, 6) for name, score in prediction.scores.items()},
+        "truncated": prediction.truncated,
+        "num_tokens": prediction.num_tokens,
+    }
