@@ -10,6 +10,7 @@ import click
 from ackd_deploy import console
 from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import json_option, training_options
+from ackd_deploy.extras import need
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import TEACHER, Run, package_versions
 
@@ -40,6 +41,7 @@ def command(
     Prints mean and standard deviation, and the difference to kd and finetune with a paired interval; writes CSV, JSON
     and a plot into the run's ablation folder. The same command again resumes; more methods or seeds can be added.
     """
+    need("train", "report")
     loaded = load_recipe(recipe, overrides=overrides)
     # Methods and seeds are this command's, not the recipe's: another choice goes on in the same run.
     plain = loaded.model_copy(update={"distill": loaded.distill.model_copy(update={"baselines": []})})

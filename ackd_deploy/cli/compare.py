@@ -6,6 +6,7 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import json_option
+from ackd_deploy.extras import need
 
 
 @click.command()
@@ -17,6 +18,7 @@ def command(models: tuple[str, ...], as_json: bool) -> None:
     Each is a run's folder, which stands for the student of the run's own method, or FOLDER:MODEL, where MODEL is
     teacher or a method, such as runs/quickstart:kd. The first is what the others are measured against.
     """
+    need("report")
     from ackd_deploy.report.compare import compare_runs, compared_json, comparison_table
 
     compared = compare_runs(models)

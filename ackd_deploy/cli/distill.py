@@ -13,6 +13,7 @@ from ackd_deploy.cli.options import (
     open_run,
     training_options,
 )
+from ackd_deploy.extras import need
 
 
 @click.command()
@@ -28,6 +29,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Train the teacher where RECIPE says so, then the student. The same command again resumes."""
+    need("train")
     with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
         from ackd_deploy.distill import distill_run
 

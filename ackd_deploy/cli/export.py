@@ -9,6 +9,7 @@ import click
 from ackd_deploy import console
 from ackd_deploy.cli.options import find_run, json_option, provider_option, run_option, runs_option, set_option
 from ackd_deploy.errors import UsageError
+from ackd_deploy.extras import need
 from ackd_deploy.recipe import dump_recipe, parse_recipe
 from ackd_deploy.run import EXPORT, Run
 
@@ -24,6 +25,7 @@ def command(
     onnx: bool, run_folder: Path | None, runs: Path, overrides: tuple[str, ...], provider: str, as_json: bool
 ) -> None:
     """Export the newest finished run (or --run DIR), gate each variant, write the artifact."""
+    need("export", "cpu")
     run = find_run(run_folder, runs, having="student")
     if not run.is_done(run.student):
         raise UsageError(f"the run in {run.folder} has no finished student", hint="ackd-deploy distill goes on with it")

@@ -9,6 +9,7 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import find_artifact, json_option, runs_option
+from ackd_deploy.extras import need
 
 
 @click.command()
@@ -22,6 +23,7 @@ from ackd_deploy.cli.options import find_artifact, json_option, runs_option
 @json_option
 def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool) -> None:
     """Build a Bento of ARTIFACT (or the newest exported run's) and the service. Needs no network."""
+    need("serve")
     folder = find_artifact(artifact, runs)
     if store is not None:
         # BentoML reads it when it is imported.

@@ -8,6 +8,7 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import find_run, json_option, run_option, runs_option
+from ackd_deploy.extras import need
 
 
 @click.command()
@@ -19,6 +20,7 @@ def command(run_folder: Path | None, runs: Path, as_json: bool) -> None:
 
     A run that is still going can be looked at too: what is not there yet is shown as a dash.
     """
+    need("report")
     run = find_run(run_folder, runs)
 
     from ackd_deploy.report import summary_json, summary_rows, summary_table, write_report

@@ -15,6 +15,7 @@ from ackd_deploy.cli.options import (
     training_options,
 )
 from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.extras import need
 from ackd_deploy.run import EXPORT, Run
 
 
@@ -33,6 +34,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Distill, export, gate and report what RECIPE says. The same command again resumes."""
+    need("export", "report", "cpu")
     with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
         from ackd_deploy.distill import distill_run
 

@@ -10,6 +10,7 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import find_artifact, runs_option, served_provider_option
+from ackd_deploy.extras import need
 
 
 @click.command()
@@ -39,6 +40,7 @@ def command(
 
     Limits, a bearer token and the rest are environment variables: docs/serving.md lists them.
     """
+    need("serve", "cpu")
     folder = find_artifact(artifact, runs)
     # Late: BentoML and what it needs take most of a second.
     from ackd_deploy.artifact import open_artifact

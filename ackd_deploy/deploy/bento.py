@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ackd_deploy.artifact import Manifest, open_artifact
 from ackd_deploy.errors import MissingExtra, first_line
+from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 
 __all__ = ["BuiltBento", "build_bento"]
@@ -42,9 +43,7 @@ def build_bento(artifact: Path) -> BuiltBento:
     try:
         import bentoml
     except ImportError as error:
-        raise MissingExtra(
-            f"BentoML cannot be imported: {first_line(error)}", hint="pip install 'ackd-deploy[cpu]'"
-        ) from error
+        raise MissingExtra(f"BentoML cannot be imported: {first_line(error)}", hint=install_hint("serve")) from error
     with tempfile.TemporaryDirectory(prefix="ackd-package-") as name:
         folder = Path(name)
         _gather(folder, artifact, manifest)

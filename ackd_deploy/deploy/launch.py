@@ -21,6 +21,7 @@ from typing import Any
 
 from ackd_deploy.deploy.supervisor import Supervisor
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError
+from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.serving.logs import set_up_logs
 from ackd_deploy.serving.metrics_files import METRICS_BYTES, forget_ended
@@ -83,7 +84,7 @@ class Launch:
             ArtifactError: the service cannot get ready; the message says why.
         """
         if importlib.util.find_spec("bentoml") is None:
-            raise MissingExtra("BentoML is not installed", hint="pip install 'ackd-deploy[cpu]'")
+            raise MissingExtra("BentoML is not installed", hint=install_hint("serve"))
         with _listen(self.host, self.port) as listener, _private_folder() as home:
             variables = {
                 "BENTOML_DO_NOT_TRACK": "True",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ackd_deploy.errors import ArtifactError, DataError, MissingExtra, first_line
+from ackd_deploy.extras import install_hint
 
 __all__ = ["Engine", "Graph", "check_contract", "export_graph", "load_student", "model_inputs", "resolve_engine"]
 
@@ -63,7 +64,7 @@ def resolve_engine(engine: Engine) -> Literal["optimum", "torch"]:
         return "torch"
     raise MissingExtra(
         f"export.engine is optimum, and {problem}",
-        hint="it needs transformers below 4.58; with transformers 5 use --set export.engine=torch",
+        hint=f"{install_hint('optimum')}, which takes transformers 4.57; or --set export.engine=torch",
     )
 
 

@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from ackd_deploy.artifact.onnx_file import inspect_onnx
 from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable, first_line
+from ackd_deploy.extras import install_hint
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.runtime.engines.base import SessionFacts
 from ackd_deploy.runtime.engines.session import is_cpu
 
 __all__ = ["HINT", "OpenVinoSession", "import_openvino", "openvino_facts"]
 
-HINT = "pip install 'ackd-deploy[openvino]'"
+HINT = install_hint("openvino")
 
 # Our names of precisions and OpenVINO's.
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
