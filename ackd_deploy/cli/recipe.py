@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -13,40 +14,7 @@ from ackd_deploy.errors import UsageError
 from ackd_deploy.files import write_text
 from ackd_deploy.recipe import Recipe, dump_recipe, load_recipe
 from ackd_deploy.recipe.bundled import bundled_recipe, bundled_recipes
-
-_TEMPLATE = """\
-# {name}: say here what this recipe is for.
-#
-# Run it   ackd-deploy run {file}
-# Every key with its default: ackd-deploy recipe show {file}
-
-name: {name}
-seed: 42
-
-data:
-  train: {train}            # CSV (quoted), TSV (unquoted), JSON Lines or Parquet
-  validation: {validation}  # held out: metrics and gates are decided on it
-  text: text
-  label: label
-  max_length: 128
-
-teacher:
-  model: {model}            # a folder in Hugging Face layout, or a hub id
-  finetune:                 # leave this section out where the teacher knows the task already
-    epochs: 3
-    learning_rate: 3e-5
-
-student:
-  layers: 4
-
-distill:
-  method: ackd
-  baselines: [finetune]
-  epochs: 3
-
-export:
-  workload: single
-"""
+from ackd_deploy.recipe.template import recipe_template
 
 
 def _summary(path: Path) -> str:
@@ -112,10 +80,8 @@ def init(file: Path, train: str, validation: str, model: str) -> None:
     """Write a commented recipe to FILE, to be filled in."""
     if file.exists():
         raise UsageError(f"{file} exists already and was left as it is", hint="give another name")
-    content = _TEMPLATE.format(name=file.stem, file=file, train=train, validation=validation, model=model)
-    write_text(file, content)
-    load_recipe(file)
-    console.print_result(f"wrote {file}; next: ackd-deploy run {file}")
+    write_text(file, recipe_template(file, train=train, validation=validation, model=model))
+    console.print_result(f"wrote {file}; next: ackd-deploy run {shlex.quote(str(file))}")
 
 
 @command.command()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ackd_deploy.errors import RecipeError, UsageError, first_line
 from ackd_deploy.recipe.schema import Recipe
 
-__all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
+__all__ = ["dump_recipe", "load_recipe", "parse_recipe", "run_name"]
 
 _MAX_BYTES = 1_000_000
 _MAX_NODES = 100_000
@@ -42,15 +42,18 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     for key_node, _ in node.value:
         if key_node.tag == _MERGE:
             continue
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            # Label values such as 0 and 1 are natural as keys; the schema knows only text.
-            key = str(key)
+        key = _key(loader, key_node)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
         seen.add(key)
     loader.flatten_mapping(node)
-    return {str(loader.construct_object(k, deep=True)): loader.construct_object(v, deep=True) for k, v in node.value}
+    return {_key(loader, key): loader.construct_object(value, deep=True) for key, value in node.value}
+
+
+def _key(loader: _Loader, node: yaml.Node) -> str:
+    """Return a key as it is written: labels such as no, 007 and 1.0 are text, and no boolean or number."""
+    content = loader.construct_object(node, deep=True)
+    return str(node.value if isinstance(node, yaml.ScalarNode) else content)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
@@ -165,6 +168,7 @@ def _problems(errors: Sequence[Any], lines: dict[tuple[str, ...], int]) -> list[
     """Return one line for each key that is wrong, in the order of the file."""
     messages: dict[tuple[str, ...], list[str]] = {}
     inputs: dict[tuple[str, ...], Any] = {}
+    misread = set()
     for error in errors:
         unknown = error["type"] == "extra_forbidden"
         keys, holder = _keys(error["loc"], unknown)
@@ -179,6 +183,8 @@ def _problems(errors: Sequence[Any], lines: dict[tuple[str, ...], int]) -> list[
         else:
             text = _message(error)
             inputs[keys] = error["input"]
+            if error["type"] == "string_type" and not isinstance(error["input"], (list, dict, type(None))):
+                misread.add(keys)
         messages.setdefault(keys, []).append(text)
 
     problems = []
@@ -190,6 +196,8 @@ def _problems(errors: Sequence[Any], lines: dict[tuple[str, ...], int]) -> list[
         text = " or ".join([texts[0], *(t.removeprefix("should be ") for t in texts[1:])])
         given = inputs.get(keys)
         got = "" if given is None or isinstance(given, dict) else f", got {given!r:.60}"
+        if keys in misread:
+            got += " (text that YAML reads otherwise, such as no, yes or 007, goes in quotes)"
         where = f"line {line}: " if line else ""
         problems.append((line, f"{where}{'.'.join(keys) or 'recipe'}: {text}{got}"))
     return [text for _, text in sorted(problems, key=lambda pair: pair[0])]
@@ -236,8 +244,12 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from error
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem)
-    return parse_recipe(text, source=str(path), overrides=overrides, name=name)
+    return parse_recipe(text, source=str(path), overrides=overrides, name=run_name(path))
+
+
+def run_name(path: Path) -> str:
+    """Return the name of the run that a recipe file gives where the recipe has none: valid whatever the file's is."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:100] or "run"
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -88,3 +88,17 @@ def test_recipe_init_writes_a_right_recipe_and_keeps_an_old_one(tmp_path):
     result = invoke("recipe", "init", path)
     assert result.exit_code == 2
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize("name", ["my recipe.yaml", "modèle.yaml", "2024.yaml", "no.yaml", "a.b: c #1.yaml", "é.yaml"])
+def test_recipe_init_of_a_name_that_yaml_minds(tmp_path, name):
+    path = tmp_path / name
+    done = invoke("recipe", "init", path, "--train", "data/train #1.csv", "--validation", "@v: al.csv")
+    assert done.exit_code == 0, done.stderr
+    shown = json.loads(invoke("recipe", "show", path, "--json").stdout)
+    assert (shown["data"]["train"], shown["data"]["validation"]) == ("data/train #1.csv", "@v: al.csv")
+
+
+def test_recipe_init_that_is_refused_writes_nothing(tmp_path):
+    assert invoke("recipe", "init", tmp_path / "a.yaml", "--train", "a\nb.csv").exit_code == 2
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,7 @@
 """Recipes: all mistakes at once, with lines; overrides; what is shipped is right."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from ackd_deploy.errors import AckdError, RecipeError, UsageError
 from ackd_deploy.recipe import dump_recipe, load_recipe, parse_recipe
 from ackd_deploy.recipe.bundled import bundled_recipe, bundled_recipes
+from ackd_deploy.recipe.load import run_name
 
 GOOD = "data: {train: a.csv, validation: b.csv}\nteacher: {model: m}\n"
 
@@ -32,7 +35,8 @@ gates: {max_latency_ratio: [1]}
 """
     assert problems(text) == [
         "line 1: sed: unknown key; did you mean seed?",
-        "line 4: data.validation: should be a valid string or a mapping, got 5",
+        "line 4: data.validation: should be a valid string or a mapping, got 5 "
+        "(text that YAML reads otherwise, such as no, yes or 007, goes in quotes)",
         "line 5: teacher.finetune.epoch: unknown key; did you mean epochs?",
         "line 7: student.layers: should be greater than or equal to 1, got 0",
         "line 8: student.layer_map: should be 'uniform', 'last', 'first' or 'skip' or a valid list, got 'unifrm'",
@@ -103,6 +107,50 @@ def test_numbers_with_exponents_are_numbers():
 def test_integer_keys_of_label_names_are_text():
     text = "data: {train: a, validation: b, label_names: {0: negative, 1: positive}}\nteacher: {model: m}"
     assert parse_recipe(text).data.label_names == {"0": "negative", "1": "positive"}
+
+
+def test_keys_of_label_names_are_as_they_are_written():
+    # YAML 1.1 reads no and yes as booleans, 007 and 010 as the numbers 7 and 8, 1_0 as 10.
+    names = "{no: negative, yes: positive, 007: agent, 010: ten, 1_0: b, 1.0: one, ~: c, 2024-01-01: new}"
+    text = f"data: {{train: a, validation: b, label_names: {names}}}\nteacher: {{model: m}}"
+    expected = ["no", "yes", "007", "010", "1_0", "1.0", "~", "2024-01-01"]
+    recipe = parse_recipe(text)
+    assert list(recipe.data.label_names) == expected
+    assert list(parse_recipe(dump_recipe(recipe)).data.label_names) == expected
+    overridden = parse_recipe(GOOD, overrides=["data.label_names={off: negative, on: positive}"])
+    assert overridden.data.label_names == {"off": "negative", "on": "positive"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("no", "should be a valid string, got False (text that YAML reads otherwise"),
+        ("007", "should be a valid string, got 7 (text that YAML reads otherwise"),
+        ('""', "a label's name is empty"),
+        ('"a\\nb"', "a label's name has the control character U+000A"),
+        ('"a\\u2028b"', "a label's name has the control character U+2028"),
+        ("x" * 201, "a label's name has 201 characters"),
+    ],
+)
+def test_label_names_that_no_manifest_takes(name, why):
+    text = f"data: {{train: a, validation: b, label_names: {{negative: {name}, positive: p}}}}\nteacher: {{model: m}}"
+    (problem,) = problems(text)
+    assert problem.startswith("line 1: data.label_names.negative: ")
+    assert why in problem
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("_a.yaml", "a"),
+        ("modèle.yaml", "mod_le"),
+        (".yaml", "yaml"),
+        ("é.yaml", "run"),
+        ("x" * 200 + ".yaml", "x" * 100),
+    ],
+)
+def test_the_name_of_a_run_is_valid_whatever_the_files_is(file, name):
+    assert run_name(Path(file)) == name
 
 
 def test_the_file_names_the_run(tmp_path):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ackd_deploy.recipe.sections.base import Count, Section
 from ackd_deploy.tasks import ProblemType, Task, task_of
+from ackd_deploy.tasks.label_names import label_name_problem
 
 __all__ = ["Data", "HubSplit"]
+
+
+def _checked(name: str) -> str:
+    if found := label_name_problem(name):
+        raise ValueError(f"a label's name {found}")
+    return name
+
+
+LabelName = Annotated[str, AfterValidator(_checked)]
 
 
 class HubSplit(Section):
@@ -24,7 +34,7 @@ class HubSplit(Section):
 class Data(Section):
     """Labeled text: where it lies and what its columns are called."""
 
-    train: str | HubSplit = Field(description="CSV, TSV, JSON Lines or Parquet file, or a hub split.")
+    train: str | HubSplit = Field(description="CSV, TSV, JSON Lines, JSON or Parquet file, or a hub split.")
     validation: str | HubSplit = Field(
         description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it."
     )
@@ -34,7 +44,7 @@ class Data(Section):
     text: str = Field("text", description="Column of the text.")
     text_pair: str | None = Field(None, description="Column of the second text, for pairs; absent: single texts.")
     label: str | list[str] = Field("label", description="Column of the label; several for multi-label tasks.")
-    label_names: dict[str, str] | None = Field(
+    label_names: dict[str, LabelName] | None = Field(
         None, description="Name for each value of the label column, such as {'0': negative, '1': positive}."
     )
     problem_type: ProblemType = Field(
