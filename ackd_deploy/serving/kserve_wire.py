@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ackd_deploy.serving.body import header_length
 from ackd_deploy.serving.problems import Problem
@@ -15,7 +15,18 @@ from ackd_deploy.serving.schemas import parse
 
 __all__ = ["InferRequest", "InputTensor", "decode_request", "encode_response"]
 
-Parameters = dict[str, str | int | float | bool | None]
+
+def _scalars(parameters: dict[str, Any]) -> dict[str, Any]:
+    # One error at most, whatever there is.
+    if not all(value is None or isinstance(value, str | int | float) for value in parameters.values()):
+        raise ValueError("a parameter is a string, a number, a boolean or null")
+    return parameters
+
+
+Parameters = Annotated[dict[str, Any], AfterValidator(_scalars)]
+
+
+_Texts = Annotated[list[str], Field(fail_fast=True)]
 
 
 class InputTensor(BaseModel):
@@ -24,10 +35,10 @@ class InputTensor(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     name: str
-    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=2)]
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=2, fail_fast=True)]
     datatype: Literal["BYTES"]
     parameters: Parameters = Field(default_factory=dict)
-    data: list[str] | list[list[str]] | None = None
+    data: _Texts | Annotated[list[_Texts], Field(fail_fast=True)] | None = None
 
 
 class _OutputWanted(BaseModel):
@@ -43,8 +54,8 @@ class InferRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, title="InferRequest")
 
     id: Annotated[str, Field(max_length=200)] | None = None
-    inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=2)]
-    outputs: Annotated[list[_OutputWanted], Field(max_length=3)] | None = None
+    inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=2, fail_fast=True)]
+    outputs: Annotated[list[_OutputWanted], Field(max_length=3, fail_fast=True)] | None = None
     parameters: Parameters = Field(default_factory=dict)
 
     def binary(self, output: str) -> bool:
