@@ -25,7 +25,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,17 +35,17 @@ from distill_rivals import Rivals, quiet
 
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.losses.features import normalize, pool_layers
-from ackd_deploy.distill.methods import loss_weights
-from ackd_deploy.distill.objective import DistillObjective, FeatureLoss
+from ackd_deploy.distill.objective import student_objective
 from ackd_deploy.distill.pipeline import opened_context, prepare
 from ackd_deploy.models.student import build_student
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run, package_versions
+from ackd_deploy.training.arguments import Persistence, Placement, Settings
 from ackd_deploy.training.batch_schedule import BatchSchedule
 from ackd_deploy.training.checkpoint import Checkpoints
 from ackd_deploy.training.device import autocast
 from ackd_deploy.training.evaluate import predict_logits, to_device
-from ackd_deploy.training.loop import settings_of, train
+from ackd_deploy.training.loop import train
 from ackd_deploy.training.process_group import ProcessGroup
 
 
@@ -101,38 +100,30 @@ class Bench:
         if batch:
             negatives = distill.cdl.negatives.model_copy(update={"source": "batch"})
             distill = distill.model_copy(update={"cdl": distill.cdl.model_copy(update={"negatives": negatives})})
-        wanted, problem = loss_weights(method, distill), context.train.problem_type
-        features = None
-        if wanted.feature != "none":
-            features = FeatureLoss(
-                wanted,
-                problem,
-                distill,
-                bank,
-                student_width=model.config.hidden_size,
-                layers=self.recipe.student.layers,
-                seed=self.recipe.seed,
-                process_group=ProcessGroup(),
-            )
-        objective = DistillObjective(
-            wanted, context.train.labels, problem, distill, context.device, bank=bank, features=features
+        objective = student_objective(
+            method,
+            distill,
+            labels=context.train.labels,
+            problem_type=context.train.problem_type,
+            bank=bank,
+            student_width=model.config.hidden_size,
+            layers=self.recipe.student.layers,
+            seed=self.recipe.seed,
+            device=context.device,
+            process_group=ProcessGroup(),
         )
         per_epoch = -(-len(context.train) // distill.batch_size)
-        settings = replace(
-            settings_of(method, self.recipe.seed, distill, distill),
-            epochs=steps / per_epoch,
+        settings = Settings(
+            stage=method,
+            seed=self.recipe.seed,
+            optimization=distill.model_copy(update={"epochs": steps / per_epoch}),
+            log_steps=distill.log_steps,
             checkpoint_steps=10**9,
         )
+        placement = Placement(device=context.device, dtype=context.dtype)
         with tempfile.TemporaryDirectory() as folder, quiet():
-            outcome = train(
-                model,
-                objective,
-                context.train,
-                settings,
-                device=context.device,
-                dtype=context.dtype,
-                checkpoints=Checkpoints(Path(folder), {}),
-            )
+            persistence = Persistence(checkpoints=Checkpoints(Path(folder), {}))
+            outcome = train(model, objective, context.train, settings, placement, persistence)
         return outcome.samples, outcome.seconds
 
     def no_bank(self, model: Any, steps: int) -> tuple[int, float]:

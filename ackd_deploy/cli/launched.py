@@ -33,13 +33,13 @@ def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
     from ackd_deploy.training.device import resolve_device
     from ackd_deploy.training.process_group import join_process_group
 
-    with join_process_group(resolve_device(device)) as world:
-        if world.is_first:
+    with join_process_group(resolve_device(device)) as group:
+        if group.is_first:
             run = open_it()
             with run.lock():
-                world.share(str(run.folder))
+                group.broadcast(str(run.folder))
                 yield run
         else:
             from pathlib import Path
 
-            yield Run.load(Path(world.share(None)))
+            yield Run.load(Path(group.broadcast(None)))

@@ -76,7 +76,7 @@ def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | No
     todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
     if not stage_is_whole(context, TEACHER, context.run.path("teacher")):
         todo = {TEACHER, *students}
-    return set(map(parse_stage, context.process_group.share(sorted(stage.name for stage in todo))))
+    return set(map(parse_stage, context.process_group.broadcast(sorted(stage.name for stage in todo))))
 
 
 def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
@@ -87,7 +87,7 @@ def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | No
         # Files that all processes read are written by one of them.
         _ = context.train, context.validation, context.test
     context.process_group.wait()
-    if not context.process_group.share(stage_is_whole(context, TEACHER, context.run.path("teacher"))):
+    if not context.process_group.broadcast(stage_is_whole(context, TEACHER, context.run.path("teacher"))):
         make_teacher(context)
     teacher = context.load_teacher()
     bank = fill_bank(context, methods, teacher)

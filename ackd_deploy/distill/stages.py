@@ -17,20 +17,21 @@ from ackd_deploy.console import warn
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.methods import loss_weights, poolings
-from ackd_deploy.distill.objective import DistillObjective, FeatureLoss
+from ackd_deploy.distill.objective import DistillObjective, student_objective
 from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.student import build_student
+from ackd_deploy.recipe.sections import Optimization
 from ackd_deploy.run import BANK, TEACHER, Stage
 from ackd_deploy.run.records import BankRecord, ModelRecord, StudentRecord
-from ackd_deploy.run.stages import parse_stage
 from ackd_deploy.runtime.cpu import cpu_info
 from ackd_deploy.tasks.intervals import metric_interval
+from ackd_deploy.training.arguments import Persistence, Placement, Settings
 from ackd_deploy.training.checkpoint import Checkpoints
 from ackd_deploy.training.evaluate import predict_logits
 from ackd_deploy.training.interrupt import interruption
-from ackd_deploy.training.loop import Outcome, Settings, settings_of, train
+from ackd_deploy.training.loop import Outcome, train
 from ackd_deploy.training.metrics_log import MetricsLog
 from ackd_deploy.training.schedule import derived_seed
 
@@ -69,13 +70,12 @@ def make_teacher(context: Context) -> None:
     if recipe.teacher.finetune is not None:
         objective = DistillObjective(
             loss_weights("finetune", recipe.distill),
-            context.train.labels,
-            rows.problem_type,
-            recipe.distill,
-            context.device,
+            labels=context.train.labels,
+            problem_type=rows.problem_type,
+            kd_temperature=recipe.distill.kd_temperature,
+            device=context.device,
         )
-        settings = settings_of(TEACHER.name, recipe.seed, recipe.teacher.finetune, recipe.distill)
-        outcome = _train(context, model, objective, settings)
+        outcome = _train(context, TEACHER, model, objective, recipe.teacher.finetune, seed=recipe.seed)
     _conclude(context, TEACHER, model, folder=run.path("teacher"), outcome=outcome)
 
 
@@ -131,31 +131,21 @@ def train_student(
         seed=derived_seed(seed, "student"),
         tokenizer_folder=context.tokenizer,
     )
-    wanted = loss_weights(method, recipe.distill)
-    features = None
-    if bank is not None and wanted.feature != "none":
-        features = FeatureLoss(
-            wanted,
-            rows.problem_type,
-            recipe.distill,
-            bank,
-            student_width=model.config.hidden_size,
-            layers=recipe.student.layers,
-            seed=seed,
-            process_group=context.process_group,
-        )
-    objective = DistillObjective(
-        wanted,
-        context.train.labels,
-        rows.problem_type,
+    objective = student_objective(
+        method,
         recipe.distill,
-        context.device,
+        labels=context.train.labels,
+        problem_type=rows.problem_type,
         bank=bank,
-        features=features,
+        student_width=model.config.hidden_size,
+        layers=recipe.student.layers,
+        seed=seed,
+        device=context.device,
+        process_group=context.process_group,
     )
-    outcome = _train(context, model, objective, settings_of(stage.name, seed, recipe.distill, recipe.distill))
+    outcome = _train(context, stage, model, objective, recipe.distill, seed=seed)
     weighed = objective.hardest if bank is not None else None
-    listed = weighed if wanted.sar != "uniform" else None
+    listed = weighed if objective.weights.sar != "uniform" else None
     student = StudentRecord(
         method=method,
         seed=seed,
@@ -173,25 +163,31 @@ def _sar_statistics(outcome: Outcome) -> dict[str, float | None]:
     return {name.removeprefix("sar_"): value for name, value in outcome.last.items() if name.startswith("sar_")}
 
 
-def _train(context: Context, model: Any, objective: DistillObjective, settings: Settings) -> Outcome:
-    run = context.run
-    if context.process_group.is_first:
-        run.start(parse_stage(settings.stage))
-    key = {"stage": settings.stage, "data": context.train.fingerprint, "processes": context.process_group.size}
-    checkpoints = Checkpoints(run.path("checkpoints", settings.stage), key)
+def _train(
+    context: Context,
+    stage: Stage[ModelRecord],
+    model: Any,
+    objective: DistillObjective,
+    optimization: Optimization,
+    *,
+    seed: int,
+) -> Outcome:
+    run, group = context.run, context.process_group
+    if group.is_first:
+        run.start(stage)
+    settings = Settings(
+        stage=stage.name,
+        seed=seed,
+        optimization=optimization,
+        log_steps=context.recipe.distill.log_steps,
+        checkpoint_steps=context.recipe.distill.checkpoint_steps,
+    )
+    placement = Placement(device=context.device, dtype=context.dtype, process_group=group)
+    key = {"stage": stage.name, "data": context.train.fingerprint, "processes": group.size}
+    checkpoints = Checkpoints(run.path("checkpoints", stage.name), key)
     with interruption() as stop:
-        return train(
-            model,
-            objective,
-            context.train,
-            settings,
-            device=context.device,
-            dtype=context.dtype,
-            checkpoints=checkpoints,
-            record=MetricsLog(run, settings.stage),
-            stop=stop,
-            process_group=context.process_group,
-        )
+        persistence = Persistence(checkpoints=checkpoints, metrics=MetricsLog(run, stage.name), stop=stop)
+        return train(model, objective, context.train, settings, placement, persistence)
 
 
 def _conclude(

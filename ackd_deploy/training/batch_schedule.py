@@ -1,4 +1,4 @@
-"""One step's rows, as the objective needs them."""
+"""Which rows each step trains on, and one step's rows as the objective needs them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ class Batch:
 
     Attributes:
         step: from 0.
-        share: of the training that lies behind, in [0, 1).
-        rows: [N] global row ids of the whole batch, over all processes.
-        mine: [B] those of this process.
-        counts: whether this process's rows count; False where it only keeps the others company.
+        progress: share of the steps that are done, in [0, 1).
+        rows: [N] row ids of the whole batch, over all processes.
+        local_rows: [B] those of this process.
+        counts: False where this process has no rows in the batch, and ``local_rows`` is one of another's.
         attention_mask: [B, T], on the device.
     """
 
     step: int
-    share: float
+    progress: float
     rows: NDArray[np.int64]
-    mine: NDArray[np.int64]
+    local_rows: NDArray[np.int64]
     counts: bool
     attention_mask: Tensor
+
+    @property
+    def fraction(self) -> float:
+        """This process's rows over the whole batch's: its part in a mean over rows."""
+        return len(self.local_rows) / len(self.rows) if self.counts else 0.0
 
 
 class BatchSchedule:

@@ -1,9 +1,6 @@
-"""What is watched while training: that losses are numbers, and the means for the log."""
+"""A training whose loss or gradient is no longer finite ends with the step, the rows and the learning rate."""
 
 from __future__ import annotations
-
-import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,23 +8,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ackd_deploy.errors import TrainingDiverged
-from ackd_deploy.training.process_group import ProcessGroup
 
-__all__ = ["DivergenceMonitor", "Window"]
-
-
-# Of the summed gradient, and so the same in all processes; the terms are parts of a mean over all of them.
-_ALIKE = ("grad_norm", "clip_rate")
+__all__ = ["DivergenceMonitor"]
 
 
 class DivergenceMonitor:
-    """Looks for losses that are no numbers: at once on the CPU; on a GPU, where looking waits, before each log."""
+    """Finds losses that are NaN or infinite: at once on the CPU, at each log line on a GPU, where looking waits."""
 
     def __init__(self, device: torch.device) -> None:
         self._at_once = device.type == "cpu"
         self._seen: list[tuple[int, NDArray[np.int64], float, Tensor, Tensor]] = []
 
-    def see(self, step: int, rows: NDArray[np.int64], rate: float, loss: Tensor, norm: Tensor) -> None:
+    def record(self, step: int, rows: NDArray[np.int64], rate: float, loss: Tensor, norm: Tensor) -> None:
         """Note a step's loss and gradient norm, scalars on the device."""
         self._seen.append((step, rows, rate, loss, norm))
         if self._at_once:
@@ -50,52 +42,3 @@ class DivergenceMonitor:
                     f"training rows {', '.join(map(str, rows[:64].tolist()))}",
                     hint="lower the learning rate, or use --set distill.precision=fp32; look at those rows too",
                 )
-
-
-class Window:
-    """Sums since the last log line, kept on the device so that nothing waits for them."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._clipped: Tensor | float = 0.0
-        self._steps = 0
-        self._rows = 0
-        self._since = time.perf_counter()
-        self.last: dict[str, float | None] = {}
-
-    def add(self, terms: dict[str, Tensor], norm: Tensor, bound: float, rows: int) -> None:
-        """Add one step: its terms, the gradient's norm and the bound it is clipped to, the rows of the batch."""
-        for name, value in (*terms.items(), ("grad_norm", norm)):
-            before = self._sums.get(name)
-            self._sums[name] = value.detach().double() if before is None else before + value.detach()
-        clipped = (norm > bound).double()
-        self._sums["clip_rate"] = self._sums["clip_rate"] + clipped if "clip_rate" in self._sums else clipped
-        self._clipped = self._clipped + clipped
-        self._steps += 1
-        self._rows += rows
-
-    def close(self, process_group: ProcessGroup, rate: float, extra: dict[str, float | None]) -> dict[str, Any]:
-        """Return the fields of a log line, and begin anew."""
-        means = {k: float(v if k in _ALIKE else process_group.sum(v)) / self._steps for k, v in self._sums.items()}
-        self.last = {**means, **extra}
-        now = time.perf_counter()
-        fields = {**self.last, "learning_rate": rate, "samples_per_second": self._rows / (now - self._since)}
-        self._sums, self._steps, self._rows, self._since = {}, 0, 0, now
-        return fields
-
-    def clip_rate(self, steps: int) -> float:
-        """Return the share of all steps whose gradient was clipped."""
-        return float(self._clipped) / steps
-
-    def state(self, process_group: ProcessGroup) -> dict[str, Tensor]:
-        """Return named tensors for a checkpoint: sums over all processes, each of which has to call this."""
-        counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
-        whole = {k: v if k in _ALIKE else process_group.sum(v) for k, v in self._sums.items()}
-        return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in whole.items()}}
-
-    def load(self, tensors: dict[str, Tensor], device: torch.device, *, first: bool = True) -> None:
-        """Put back what `state` returned in the first process, where alone its sums count."""
-        self._clipped, self._steps = float(tensors["window.counts"][0]), int(tensors["window.counts"][1])
-        prefix = "window.sum."
-        share = 1.0 if first else 0.0
-        self._sums = {k.removeprefix(prefix): share * v.to(device) for k, v in tensors.items() if k.startswith(prefix)}

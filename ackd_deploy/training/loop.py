@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from ackd_deploy.console import log, progress, warn
+from ackd_deploy.console import log, progress
 from ackd_deploy.data.encode import Encoded
-from ackd_deploy.recipe.sections import Distill, Optimization
 from ackd_deploy.run.records import TrainingRecord
+from ackd_deploy.training.arguments import Persistence, Placement, Settings
 from ackd_deploy.training.batch_schedule import Batch, BatchSchedule
-from ackd_deploy.training.checkpoint import Checkpoint, Checkpoints, load_optimizer, optimizer_tensors
 from ackd_deploy.training.device import autocast
-from ackd_deploy.training.divergence import DivergenceMonitor, Window
+from ackd_deploy.training.divergence import DivergenceMonitor
 from ackd_deploy.training.dropout import use_fast_dropout
-from ackd_deploy.training.metrics_log import MetricsLog
 from ackd_deploy.training.objective import Objective
-from ackd_deploy.training.process_group import ProcessGroup
-from ackd_deploy.training.schedule import derived_seed, learning_rate_share
+from ackd_deploy.training.schedule import derived_seed
+from ackd_deploy.training.state import TrainingState
 from ackd_deploy.training.token_batches import TokenBatches
 
-__all__ = ["Outcome", "Settings", "settings_of", "train"]
+__all__ = ["Outcome", "train"]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What decides a training, beside model, objective and data."""
-
-    stage: str
-    seed: int
-    epochs: float
-    learning_rate: float
-    batch_size: int
-    max_batch_tokens: int | None
-    warmup_ratio: float
-    weight_decay: float
-    max_grad_norm: float
-    log_steps: int
-    checkpoint_steps: int
-
-
-def settings_of(stage: str, seed: int, section: Optimization, distill: Distill) -> Settings:
-    """Return the settings of the teacher's or a student's training, as the recipe's sections have them."""
-    return Settings(
-        stage=stage,
-        seed=seed,
-        epochs=section.epochs,
-        learning_rate=section.learning_rate,
-        batch_size=section.batch_size,
-        max_batch_tokens=section.max_batch_tokens,
-        warmup_ratio=section.warmup_ratio,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
-        log_steps=distill.log_steps,
-        checkpoint_steps=distill.checkpoint_steps,
-    )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a training came to, over all its interruptions."""
+    """What a training came to, over all its interruptions.
+
+    Attributes:
+        steps: optimizer steps.
+        samples: rows trained on, each as often as it was.
+        seconds: of training alone.
+        clip_rate: share of the steps whose gradient was clipped.
+        last: figures of the last log line.
+    """
 
     steps: int
     samples: int
@@ -82,155 +51,97 @@ def train(
     objective: Objective,
     encoded: Encoded,
     settings: Settings,
-    *,
-    device: torch.device,
-    dtype: torch.dtype,
-    checkpoints: Checkpoints,
-    record: MetricsLog | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    process_group: ProcessGroup | None = None,
+    placement: Placement,
+    persistence: Persistence,
 ) -> Outcome:
     """Train a classifier in place, from its last checkpoint where there is one.
 
     With the same arguments, machine and number of threads the weights come out the same to the bit on a CPU, however
-    often the training was stopped or killed in between: every random number hangs on the seed and the step. On a GPU
-    the order of some sums is not fixed.
+    often the training was stopped or killed in between: every random number follows from the seed and the step. On a
+    GPU the order of some sums is not fixed.
 
     Args:
         model: classifier, on any device.
         objective: the loss.
         encoded: N training rows.
-        settings: epochs, rates and sizes.
-        device: where to compute.
-        dtype: of the matrix products.
-        checkpoints: where to go on from, and where to leave the state.
-        record: takes a log line every ``settings.log_steps`` steps.
-        stop: asked after every step; True writes a checkpoint and raises KeyboardInterrupt.
-        process_group: the processes that train together; batches are split among them.
+        settings: seed, epochs, rates and sizes.
+        placement: device, precision and processes.
+        persistence: checkpoints, log, and whether to stop early.
 
     Raises:
         TrainingDiverged: a loss or gradient became NaN or infinite.
-        KeyboardInterrupt: ``stop`` said so, and the state is on the disk.
+        KeyboardInterrupt: ``persistence.stop`` returned True; the state is saved.
         EnvironmentProblem: a checkpoint could not be written.
     """
-    process_group = process_group or ProcessGroup()
+    optimization, group, device = settings.optimization, placement.process_group, placement.device
     use_fast_dropout(model)
     model.to(device).train()
     objective.to(device).train()
-    parameters = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
-    optimizer = torch.optim.AdamW(_groups(model, objective, settings), lr=settings.learning_rate, fused=True)
-    budget = settings.max_batch_tokens and settings.max_batch_tokens * process_group.size
-    schedule = BatchSchedule(encoded.lengths, settings.batch_size * process_group.size, settings.seed, budget)
-    steps = schedule.steps(settings.epochs)
-    tokens = TokenBatches(encoded, device)
-    window = Window()
+    state = TrainingState(model, objective, settings, placement)
     monitor = DivergenceMonitor(device)
-
-    start, seconds_before = 0, 0.0
-    # The first process chooses, and removes what is damaged; the others take up the very same.
-    checkpoint = checkpoints.load() if process_group.is_first else None
-    chosen = process_group.share(checkpoint.step if checkpoint else None)
-    if chosen is not None and not process_group.is_first:
-        checkpoint = checkpoints.at(chosen)
-    if checkpoint is not None:
-        _restore(checkpoint, model, objective, optimizer, window, process_group)
-        start, seconds_before = checkpoint.step, checkpoint.facts["seconds"]
-        if checkpoint.facts["threads"] != torch.get_num_threads():
-            warn(
-                f"{settings.stage} began with {checkpoint.facts['threads']} threads and goes on with "
-                f"{torch.get_num_threads()}: its weights will be as good, but not the same to the bit"
-            )
-        log(f"{settings.stage}: going on after step {start} of {steps}")
-    if record and process_group.is_first:
-        record.rewind(start)
-    began = time.perf_counter()
-
-    def save(step: int) -> None:
-        monitor.check()
-        sums = window.state(process_group)
-        if process_group.is_first:
-            facts = {"seconds": seconds_before + time.perf_counter() - began, "threads": torch.get_num_threads()}
-            checkpoints.save(Checkpoint(step, _state(model, objective, optimizer) | sums, facts))
-        process_group.wait()
+    tokens = TokenBatches(encoded, device)
+    schedule = _batch_schedule(encoded, settings, placement)
+    steps = schedule.steps(optimization.epochs)
+    start = state.resume(persistence.checkpoints, steps)
+    metrics = persistence.metrics if group.is_first else None
+    if metrics:
+        metrics.rewind(start)
 
     with progress(settings.stage, steps, done=start) as advance:
         for step in range(start, steps):
-            # Dropout hangs on the step alone: a resumed run needs no generator's state.
-            torch.manual_seed(derived_seed(settings.seed, "dropout", step, process_group.rank))
-            rate = settings.learning_rate * learning_rate_share(step, steps, settings.warmup_ratio)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            # Dropout follows from seed and step alone: a resumed run needs no generator's state.
+            torch.manual_seed(derived_seed(settings.seed, "dropout", step, group.rank))
+            rate = state.set_learning_rate(step, steps)
 
             rows = schedule.rows(step)
-            mine = process_group.mine(rows)
-            counts = len(mine) > 0
-            mine = mine if counts else rows[:1]
-            inputs = tokens.batch(mine)
-            with autocast(device, dtype):
+            # A process without rows of its own computes one all the same, which counts nothing, so that all of them
+            # take part in the same exchanges.
+            local_rows = group.local_rows(rows)
+            counts = len(local_rows) > 0
+            local_rows = local_rows if counts else rows[:1]
+            inputs = tokens.batch(local_rows)
+            batch = Batch(step, step / steps, rows, local_rows, counts, inputs["attention_mask"])
+            with autocast(device, placement.dtype):
                 outputs = model(**inputs, output_hidden_states=objective.needs_hidden_states)
-                batch = Batch(step, step / steps, rows, mine, counts, inputs["attention_mask"])
-                terms = objective(outputs, batch)
+                losses = objective(outputs, batch)
 
-            optimizer.zero_grad(set_to_none=True)
-            terms["loss"].backward()
-            process_group.sum_gradients(parameters)
-            norm = nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
-            monitor.see(step, rows, rate, terms["loss"].detach(), norm)
-            optimizer.step()
+            norm = state.backward(losses["loss"])
+            monitor.record(step, rows, rate, losses["loss"].detach(), norm)
+            state.update()
 
-            window.add(terms, norm, settings.max_grad_norm, len(rows))
+            state.window.add(losses, norm, optimization.max_grad_norm, len(rows))
             advance(1)
-            if (step + 1) % settings.log_steps == 0 or step + 1 == steps:
+            done = step + 1
+            if done % settings.log_steps == 0 or done == steps:
                 monitor.check()
-                fields = window.close(process_group, rate, objective.statistics())
-                if record and process_group.is_first:
-                    record(step=step + 1, epoch=(step + 1) * settings.epochs / steps, **fields)
+                fields = state.window.close(group, rate, objective.statistics())
+                if metrics:
+                    metrics(step=done, epoch=done * optimization.epochs / steps, **fields)
                 advance(0, loss=fields["loss"])
-            if process_group.any(stop(), device):
-                save(step + 1)
-                log(f"{settings.stage}: stopped after step {step + 1} of {steps}, and its state is saved")
+
+            stopped = group.any(persistence.stop(), device)
+            if stopped or (done % settings.checkpoint_steps == 0 and done < steps):
+                monitor.check()
+                state.save(persistence.checkpoints, done)
+            if stopped:
+                log(f"{settings.stage}: stopped after step {done} of {steps}, and its state is saved")
                 raise KeyboardInterrupt
-            if (step + 1) % settings.checkpoint_steps == 0 and step + 1 < steps:
-                save(step + 1)
+
     monitor.check()
     model.eval()
-    seconds = seconds_before + time.perf_counter() - began
-    samples = schedule.samples(steps)
-    return Outcome(steps, samples, seconds, window.clip_rate(steps), window.last)
+    return Outcome(
+        steps=steps,
+        samples=schedule.samples(steps),
+        seconds=state.seconds,
+        clip_rate=state.window.clip_rate(steps),
+        last=state.window.last,
+    )
 
 
-def _groups(model: Any, objective: Objective, settings: Settings) -> list[dict[str, Any]]:
-    """No weight decay on biases and norms: they have one dimension."""
-    named = [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
-    return [
-        {"params": [p for p in named if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _state(model: Any, objective: Objective, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        **{f"model.{name}": p for name, p in model.named_parameters()},
-        **{f"objective.{name}": value for name, value in objective.state_dict().items()},
-        **optimizer_tensors(optimizer, "optimizer"),
-        **objective.extra_tensors(),
-    }
-
-
-def _restore(
-    checkpoint: Checkpoint,
-    model: Any,
-    objective: Objective,
-    optimizer: torch.optim.Optimizer,
-    window: Window,
-    process_group: ProcessGroup,
-) -> None:
-    tensors = checkpoint.tensors
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(tensors[f"model.{name}"])
-    prefix = "objective."
-    objective.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    load_optimizer(optimizer, tensors, "optimizer")
-    objective.load_extra_tensors(tensors)
-    window.load(tensors, next(model.parameters()).device, first=process_group.is_first)
+def _batch_schedule(encoded: Encoded, settings: Settings, placement: Placement) -> BatchSchedule:
+    """Return which rows each step trains on: the recipe's batch sizes are those of one process."""
+    optimization, processes = settings.optimization, placement.process_group.size
+    tokens = optimization.max_batch_tokens
+    return BatchSchedule(
+        encoded.lengths, optimization.batch_size * processes, settings.seed, tokens and tokens * processes
+    )

@@ -18,7 +18,7 @@ from ackd_deploy.training.launcher import process_count
 __all__ = ["ProcessGroup", "join_process_group"]
 
 # The others wait while the first one tokenizes, fills the bank and evaluates, which may take hours.
-_PATIENCE = timedelta(days=1)
+_TIMEOUT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """Whether this is the process that writes files and logs."""
         return self.rank == 0
 
     def wait(self) -> None:
@@ -43,7 +43,7 @@ class ProcessGroup:
         if self.size > 1:
             distributed.barrier()
 
-    def mine(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def local_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return this process's rows of a batch: every ``size``-th; none, where the batch is smaller than that."""
         return rows[self.rank :: self.size]
 
@@ -71,7 +71,7 @@ class ProcessGroup:
             whole[rank :: self.size] = part[:count].to(kind)
         return whole.movedim(0, dim)
 
-    def gather_live(self, values: Tensor, total: int) -> Tensor:
+    def gather_with_gradient(self, values: Tensor, total: int) -> Tensor:
         """Return all processes' rows [total, …] in the order of the whole batch; gradients flow to this one's alone.
 
         For losses over relations between rows: each process computes the whole loss, and the sum of their gradients
@@ -108,7 +108,7 @@ class ProcessGroup:
             return flag
         return bool(self.sum(torch.tensor(float(flag), device=device)).item() > 0)
 
-    def share(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Return the first process's value in every process (plain JSON data)."""
         if self.size == 1:
             return value
@@ -133,7 +133,7 @@ def join_process_group(device: torch.device) -> Iterator[ProcessGroup]:
         # Before the first collective: each would otherwise take the first GPU for its own.
         torch.cuda.set_device(device)
     if ours:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
         yield ProcessGroup(distributed.get_rank(), size)
     finally:

@@ -1,13 +1,13 @@
-"""The learning rate over the steps, and the seeds of everything random."""
+"""The learning rate over the steps, and a seed for each random choice."""
 
 from __future__ import annotations
 
 import hashlib
 
-__all__ = ["derived_seed", "learning_rate_share"]
+__all__ = ["derived_seed", "learning_rate_factor"]
 
 
-def learning_rate_share(step: int, steps: int, warmup_ratio: float) -> float:
+def learning_rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
     """Return the share of the peak learning rate at a step (from 0): linear up, then linear down to 0.
 
     ``min((step + 1) / warmup, (steps - step) / (steps - warmup))`` with ``warmup = warmup_ratio * steps``: the

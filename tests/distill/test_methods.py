@@ -17,7 +17,7 @@ def test_only_finetune_needs_no_teacher() -> None:
 
 
 def test_finetune_keeps_the_full_weight_of_the_labels() -> None:
-    assert loss_weights("finetune", Distill(ce_weight=0.2)) == LossWeights(1.0)
+    assert loss_weights("finetune", Distill(ce_weight=0.2)) == LossWeights(ce=1.0)
 
 
 def test_the_ablation_changes_one_thing_at_a_time() -> None:
@@ -25,7 +25,7 @@ def test_the_ablation_changes_one_thing_at_a_time() -> None:
     kd, cdl, ackd = (loss_weights(m, distill) for m in ("kd", "cdl", "ackd"))
     assert (kd.ce, kd.kd) == (cdl.ce, cdl.kd) == (ackd.ce, ackd.kd)
     assert (kd.feature, cdl.feature, ackd.feature) == ("none", "cdl", "cdl")
-    assert (cdl.weight, cdl.pooling) == (ackd.weight, ackd.pooling)
+    assert (cdl.feature_weight, cdl.pooling) == (ackd.feature_weight, ackd.pooling)
     assert (cdl.sar, ackd.sar) == ("uniform", "predictor")
 
 
@@ -37,4 +37,10 @@ def test_poolings_for_the_bank() -> None:
 
 def test_a_method_can_have_a_weight_of_its_own() -> None:
     distill = Distill(feature_weight=5.0, feature_weights={"pkd": 0.25})
-    assert [loss_weights(m, distill).weight for m in ("kd", "pkd", "rkd", "cdl", "ackd")] == [0.0, 0.25, 5.0, 5.0, 5.0]
+    assert [loss_weights(m, distill).feature_weight for m in ("kd", "pkd", "rkd", "cdl", "ackd")] == [
+        0.0,
+        0.25,
+        5.0,
+        5.0,
+        5.0,
+    ]

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from ackd_deploy.training.divergence import Window
-from ackd_deploy.training.process_group import ProcessGroup
+from ackd_deploy.errors import TrainingDiverged
+from ackd_deploy.training.divergence import DivergenceMonitor
+
+ROWS = np.array([3, 1, 4])
 
 
-def filled() -> Window:
-    window = Window()
-    for loss, norm in ((2.0, 0.5), (4.0, 3.0)):
-        window.add({"loss": torch.tensor(loss)}, torch.tensor(norm), 1.0, 32)
-    return window
+def record(monitor: DivergenceMonitor, step: int, loss: float, norm: float = 1.0) -> None:
+    monitor.record(step, ROWS, 1e-4, torch.tensor(loss), torch.tensor(norm))
 
 
-def test_means_over_the_window() -> None:
-    fields = filled().close(ProcessGroup(), 1e-4, {"more": 7.0})
-    # (2 + 4) / 2, (0.5 + 3) / 2, and one of two steps clipped at 1.
-    assert (fields["loss"], fields["grad_norm"], fields["clip_rate"]) == (3.0, 1.75, 0.5)
-    assert (fields["learning_rate"], fields["more"]) == (1e-4, 7.0)
+def test_on_a_cpu_the_step_itself_fails_and_names_its_rows() -> None:
+    monitor = DivergenceMonitor(torch.device("cpu"))
+    record(monitor, 0, 0.5)
+    with pytest.raises(TrainingDiverged, match=r"the loss is nan at step 2, learning rate 0\.0001, .*rows 3, 1, 4"):
+        record(monitor, 1, float("nan"))
 
 
-def test_a_window_goes_on_after_a_checkpoint() -> None:
-    window = Window()
-    window.load(filled().state(ProcessGroup()), torch.device("cpu"))
-    window.add({"loss": torch.tensor(9.0)}, torch.tensor(0.5), 1.0, 32)
-    assert window.close(ProcessGroup(), 1e-4, {})["loss"] == pytest.approx((2 + 4 + 9) / 3)
-    assert window.clip_rate(3) == pytest.approx(1 / 3)
+def test_an_infinite_gradient_is_named() -> None:
+    with pytest.raises(TrainingDiverged, match="the gradient is inf at step 1"):
+        record(DivergenceMonitor(torch.device("cpu")), 0, 0.5, norm=float("inf"))
 
 
-def test_the_sums_of_a_checkpoint_count_in_one_process_alone() -> None:
-    # The checkpoint has the sums of all processes, so that all but one begin at nothing, with the same names.
-    second = Window()
-    second.load(filled().state(ProcessGroup()), torch.device("cpu"), first=False)
-    assert second.close(ProcessGroup(1, 1), 1e-4, {})["loss"] == 0.0
+def test_on_a_gpu_the_first_bad_step_is_named_at_the_next_check() -> None:
+    monitor = DivergenceMonitor(torch.device("cuda"))
+    for step, loss in enumerate((0.5, float("inf"), float("nan"))):
+        record(monitor, step, loss)
+    with pytest.raises(TrainingDiverged, match="the loss is inf at step 2"):
+        monitor.check()
+    monitor.check()

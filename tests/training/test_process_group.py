@@ -95,7 +95,7 @@ def test_two_processes_are_as_one_with_the_doubled_batch(
 @given(st.integers(0, 40), st.integers(1, 5))
 def test_every_row_is_somebodys(rows: int, size: int) -> None:
     whole = np.arange(rows)
-    parts = [ProcessGroup(rank, size).mine(whole) for rank in range(size)]
+    parts = [ProcessGroup(rank, size).local_rows(whole) for rank in range(size)]
     assert sorted(np.concatenate(parts).tolist()) == whole.tolist()
 
 
@@ -105,6 +105,6 @@ def test_alone_nothing_is_exchanged() -> None:
     gathered = process_group.gather(values, 3, dim=1)
     assert torch.equal(gathered, values)
     assert not gathered.requires_grad
-    assert process_group.share({"a": 1}) == {"a": 1}
+    assert process_group.broadcast({"a": 1}) == {"a": 1}
     assert process_group.any(True, torch.device("cpu"))
     assert not process_group.any(False, torch.device("cpu"))

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.training.schedule import derived_seed, learning_rate_share
+from ackd_deploy.training.schedule import derived_seed, learning_rate_factor
 
 
 def test_by_hand() -> None:
     # 10 steps, 4 of warm-up: 1/4, 2/4, 3/4, 4/4, then 6/6 down to 1/6.
     expected = [0.25, 0.5, 0.75, 1.0, 1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
-    assert [learning_rate_share(s, 10, 0.4) for s in range(10)] == pytest.approx(expected)
+    assert [learning_rate_factor(s, 10, 0.4) for s in range(10)] == pytest.approx(expected)
 
 
 @given(st.integers(1, 500), st.floats(0, 1))
 def test_always_moves_and_never_exceeds_the_peak(steps: int, warmup: float) -> None:
-    shares = [learning_rate_share(step, steps, warmup) for step in range(steps)]
+    shares = [learning_rate_factor(step, steps, warmup) for step in range(steps)]
     assert all(0 < share <= 1 for share in shares)
 
 

@@ -20,9 +20,9 @@ class Contrast(NamedTuple):
     """What CDL says of each sample: all [..., B]; only ``loss`` carries a gradient."""
 
     loss: Tensor
-    """−log of the share, 0 for a sample without negatives."""
-    share: Tensor
-    """p: the softmax share of the positive among itself and the negatives; 1 for a sample without negatives."""
+    """l: −log of the probability, 0 for a sample without negatives."""
+    probability: Tensor
+    """p: the softmax probability of the positive among itself and the negatives; 1 for a sample without negatives."""
     margin: Tensor
     """d: similarity of the positive less that of the hardest negative, in [−2, 2]; 0 for one without negatives."""
     has_negative: Tensor
@@ -76,9 +76,9 @@ def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Ten
         excess = torch.logsumexp(others / temperature, dim=-1) - own / temperature
         loss = torch.where(has_negative, torch.logaddexp(excess, torch.zeros_like(excess)), 0.0)
         with torch.no_grad():
-            share = torch.exp(-loss)
+            probability = torch.exp(-loss)
             margin = torch.where(has_negative, own - others.amax(dim=-1), 0.0)
-    return Contrast(loss, share, margin, has_negative)
+    return Contrast(loss, probability, margin, has_negative)
 
 
 def negative_mask(

@@ -46,7 +46,7 @@ class Reweighting:
         self._sar = sar
         self._mode = mode
         self._seed = seed
-        self._world = process_group
+        self._group = process_group
         self._last: tuple[Tensor, Contrast] | None = None
         self.hardest = HardestSamples(rows, device)
         self._learner: _Learner | None = None
@@ -63,19 +63,16 @@ class Reweighting:
             batch: which rows they are.
 
         Returns:
-            This process's weights [M, B], and [N] who of the whole batch has negatives.
+            This process's weights [M, B], and which of the whole batch have negatives, [N].
         """
-        total, process_group = len(batch.rows), self._world
-        whole = Contrast(*(process_group.gather(values, total, dim=-1) for values in contrast))
+        total, group = len(batch.rows), self._group
+        whole = Contrast(*(group.gather(values, total, dim=-1) for values in contrast))
         predicted = None
         if self._learner is not None:
             # Every process trains the same predictor on the same rows: no gradients need to be exchanged.
-            students, teachers = (
-                process_group.gather(student, total, dim=1),
-                process_group.gather(teacher, total, dim=1),
-            )
+            students, teachers = (group.gather(features, total, dim=1) for features in (student, teacher))
             predicted = self._learner.predict_and_learn(students, teachers, whole)
-        warm = batch.share < self._sar.warmup_ratio
+        warm = batch.progress < self._sar.warmup_ratio
         weights = sample_weights(
             "uniform" if warm else self._mode,
             whole,
@@ -89,11 +86,9 @@ class Reweighting:
         self._last = (weights, whole)
         if not warm:
             self.hardest.update(torch.from_numpy(batch.rows), weights, whole.loss, whole.has_negative)
-        # A process without rows of its own holds one for company; it has no weight.
-        mine = (
-            weights[..., process_group.rank :: process_group.size] if batch.counts else torch.zeros_like(contrast.loss)
-        )
-        return mine, whole.has_negative
+        # The placeholder row of a process without rows of its own has no weight.
+        own = weights[..., group.rank :: group.size] if batch.counts else torch.zeros_like(contrast.loss)
+        return own, whole.has_negative
 
     def statistics(self) -> dict[str, float | None]:
         """Return the figures of the last step's weights."""

@@ -28,7 +28,7 @@ def test_cdl_by_hand() -> None:
     mask = torch.tensor([[True, False], [True, True]])
     result = cdl(student, student, negatives, mask, 1 / math.log(2.0))
     shares = [2 / (2 + 1), 2 / (2 + 1 + 2**0.6)]
-    assert result.share.tolist() == pytest.approx(shares, rel=1e-6)
+    assert result.probability.tolist() == pytest.approx(shares, rel=1e-6)
     assert result.loss.tolist() == pytest.approx([-math.log(p) for p in shares], rel=1e-6)
     assert result.margin.tolist() == pytest.approx([1.0, 0.4], rel=1e-6)
     assert result.has_negative.tolist() == [True, True]
@@ -61,7 +61,7 @@ def test_limits() -> None:
     torch.testing.assert_close(cold.loss * 1e-4, (-cold.margin).clamp(min=0), rtol=0, atol=1e-3)
     # A candidate that equals the positive halves the share.
     twin = cdl(student, positive, positive, torch.eye(4, dtype=torch.bool), 0.1)
-    torch.testing.assert_close(twin.share, torch.full((4,), 0.5, dtype=torch.float64))
+    torch.testing.assert_close(twin.probability, torch.full((4,), 0.5, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-6])
@@ -88,7 +88,7 @@ def test_a_sample_without_negatives_stays_out() -> None:
     mask = torch.tensor([[True, True], [False, False], [False, True]])
     result = cdl(student, unit(3, 6, seed=1), unit(2, 6, seed=2), mask, 0.1)
     assert result.has_negative.tolist() == [True, False, True]
-    assert (result.loss[1].item(), result.share[1].item(), result.margin[1].item()) == (0.0, 1.0, 0.0)
+    assert (result.loss[1].item(), result.probability[1].item(), result.margin[1].item()) == (0.0, 1.0, 0.0)
     mean = adaptive_mean(result.loss, torch.ones(3), result.has_negative)
     torch.testing.assert_close(mean, (result.loss[0] + result.loss[2]) / 2)
     (gradient,) = torch.autograd.grad(mean, student)
@@ -123,7 +123,7 @@ def test_only_the_student_gets_a_gradient() -> None:
     result = cdl(*tensors, torch.ones(3, 3, dtype=torch.bool), 0.1)
     gradients = torch.autograd.grad(result.loss.sum(), tensors, allow_unused=True)
     assert [gradient is None for gradient in gradients] == [False, True, True]
-    assert not result.share.requires_grad
+    assert not result.probability.requires_grad
     assert not result.margin.requires_grad
 
 
