@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd_deploy.data.label_readers import label_columns, read_labels
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.data.labels import label_columns, read_labels
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.data.texts import text_problem

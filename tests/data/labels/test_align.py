@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.data.labels import align, is_generic, match_names
+from ackd_deploy.data.labels.align import align, is_generic, match_names
 from ackd_deploy.errors import DataError
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.data.labels.columns import Targets, classes, flags, label_sets, scores
+from ackd_deploy.data.labels.names import NAME_HINT
 from ackd_deploy.data.problems import Problems
 from ackd_deploy.data.tables import Table
-from ackd_deploy.data.targets import NAME_HINT, Targets, classes, flags, label_sets, scores
 from ackd_deploy.errors import DataError, RecipeError
 from ackd_deploy.recipe.sections import Data
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL, Task
