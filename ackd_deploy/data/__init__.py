@@ -1,7 +1,8 @@
 """Labeled text: from hub or local files to rows, from rows to token ids on disk, from those to batches."""
 
 from ackd_deploy.data.batches import bucketed_batches, padding_share, shard, sorted_batches
-from ackd_deploy.data.encode import Encoded, encode_rows
+from ackd_deploy.data.encode import encode_rows
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.split import calibration_slice, shared_rows, subset

@@ -13,6 +13,7 @@ from typing import Any
 from ackd_deploy.data.reading import missing_column
 from ackd_deploy.data.tables import Table
 from ackd_deploy.errors import DataError, HubUnreachable, MissingExtra
+from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.sections import HubSplit
 
 __all__ = ["hub_answers", "read_hub", "reference"]
@@ -74,7 +75,7 @@ def read_hub(split: HubSplit, wanted: Sequence[str]) -> Table:
     except ImportError as error:
         raise MissingExtra(
             f"{name} comes from the hub through the package datasets, which is not installed",
-            hint=f"pip install datasets, or {_LOCAL_HINT}",
+            hint=f"{install_hint('train')}, or {_LOCAL_HINT}",
         ) from error
     if hub_answers():
         dataset = _load(datasets, split, online=True)
@@ -105,7 +106,7 @@ def _load(datasets: Any, split: HubSplit, *, online: bool) -> Any:
         return datasets.load_dataset(split.hub, split.config, split=split.split, revision=split.revision)
     except ConnectionError as error:
         raise HubUnreachable(
-            f"{name} could not be had: the Hugging Face hub cannot be reached, and the local cache doesn't hold it",
+            f"{name} is out of reach: the Hugging Face hub cannot be reached, and the local cache doesn't hold it",
             hint=_LOCAL_HINT,
         ) from error
     except datasets.exceptions.DatasetNotFoundError as error:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.console import log, progress, warn
 from ackd_deploy.data.batches import sorted_batches
-from ackd_deploy.data.encode import Encoded
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.distill.losses.features import normalize, pool_layers
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.files import read_json, write_json

@@ -11,7 +11,8 @@ import torch
 
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.console import log, warn
-from ackd_deploy.data.encode import Encoded, encode_rows
+from ackd_deploy.data.encode import encode_rows
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
 from ackd_deploy.data.source import load_rows

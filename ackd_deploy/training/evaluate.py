@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ackd_deploy.data.batches import sorted_batches
-from ackd_deploy.data.encode import Encoded
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.training.device import autocast
 
 __all__ = ["predict_logits", "to_device"]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ackd_deploy.console import log, progress
-from ackd_deploy.data.encode import Encoded
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.run.records import TrainingRecord
 from ackd_deploy.training.arguments import Persistence, Placement, Settings
 from ackd_deploy.training.batch_schedule import Batch, BatchSchedule

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ackd_deploy.data.encode import Encoded
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.training.evaluate import to_device
 
 __all__ = ["TokenBatches"]

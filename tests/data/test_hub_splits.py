@@ -180,4 +180,4 @@ def test_no_hub_and_an_empty_cache(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     said = fresh_process(f"http://127.0.0.1:{port}", tmp_path)
-    assert said.startswith("HubUnreachable 4 True nyu-mll/glue [sst2] split train could not be had")
+    assert said.startswith("HubUnreachable 4 True nyu-mll/glue [sst2] split train is out of reach")

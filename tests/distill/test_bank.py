@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ackd_deploy.data.encode import Encoded, encode_rows
+from ackd_deploy.data.encode import encode_rows
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.distill import bank as module
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
