@@ -232,8 +232,18 @@ def parse_recipe(
         raise RecipeError(source, _problems(error.errors(), lines), hint=_HINT) from error
 
 
-def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file; its name without suffix names the run unless the recipe says otherwise."""
+def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file; its name without suffix names the run unless the recipe says otherwise.
+
+    Args:
+        path: of a YAML file.
+        overrides: ``a.b=value`` assignments; values are YAML.
+
+    Raises:
+        RecipeError: with one line for each mistake, with line numbers.
+        UsageError: there is no such file, or it cannot be read.
+    """
+    path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise RecipeError(str(path), [f"larger than {_MAX_BYTES} bytes"])

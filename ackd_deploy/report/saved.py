@@ -1,4 +1,4 @@
-"""Reading what a run left behind: predictions on the validation rows, and the lines of metrics.jsonl."""
+"""Reading what a run left behind: predictions on held-out rows, and the lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits [N, C] of one model for the validation rows, beside their labels [N] or [N, C]."""
+    """Logits [N, C] of one model for held-out rows, beside their labels [N] or [N, C]."""
 
     logits: Array
     labels: Array
@@ -30,8 +30,8 @@ class Predictions:
         return np.array_equal(self.labels, other.labels)
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read saved predictions.
+def read_predictions(path: Path, *, rows: Literal["validation", "test"] = "validation") -> Predictions:
+    """Read saved predictions on the validation or the test rows.
 
     Raises:
         ArtifactError: the file is missing or damaged.
@@ -45,9 +45,11 @@ def read_predictions(path: Path) -> Predictions:
         raise ArtifactError(f"{path} is missing", hint="ackd-deploy distill RECIPE writes it again") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error
-    if not {"logits", "labels"} <= tensors.keys() or len(tensors["logits"]) != len(tensors["labels"]):
-        raise ArtifactError(f"{path} does not hold logits and labels of the same rows")
-    return Predictions(tensors["logits"], tensors["labels"])
+    prefix = "" if rows == "validation" else f"{rows}_"
+    logits, labels = tensors.get(f"{prefix}logits"), tensors.get(f"{prefix}labels")
+    if logits is None or labels is None or len(logits) != len(labels):
+        raise ArtifactError(f"{path} does not hold logits and labels of the same {rows} rows")
+    return Predictions(logits, labels)
 
 
 def finite(value: Any) -> float | None:

@@ -38,7 +38,7 @@ class Run:
         self._state = state
 
     @classmethod
-    def open(cls, folder: Path, recipe: Recipe, *, fresh: bool = False) -> Run:
+    def open(cls, folder: Path | str, recipe: Recipe, *, fresh: bool = False) -> Run:
         """Create the run, or go on with the one that is there.
 
         Args:
@@ -50,6 +50,7 @@ class Run:
             RunMismatch: the folder holds a run of another recipe; lists the differing keys.
             UsageError: the folder holds something that is no run.
         """
+        folder = Path(folder)
         manifest = folder / "run.json"
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file, not a run's folder")
@@ -93,13 +94,14 @@ class Run:
         return cls(folder, recipe, state)
 
     @classmethod
-    def load(cls, folder: Path) -> Run:
+    def load(cls, folder: Path | str) -> Run:
         """Read an existing run.
 
         Raises:
             UsageError: there is no run in this folder.
             ArtifactError: its run.json or recipe.yaml is damaged.
         """
+        folder = Path(folder)
         manifest = folder / "run.json"
         if not manifest.is_file():
             raise UsageError(f"there is no run in {folder}", hint="ackd-deploy distill RECIPE makes one")

@@ -116,9 +116,22 @@ class Classifier:
     def classify(self, texts: Sequence[Text], batch_size: int = 32) -> list[Prediction]:
         """Return one prediction for each text or pair, in their order.
 
+        Args:
+            texts: [N] texts, or tuples of two for a model of pairs.
+            batch_size: rows that are run together, at most.
+
         Raises:
-            DataError: an entry is no text.
+            DataError: an entry is not a text.
             UsageError: a pair for a model of single texts, or the other way round.
+
+        Example:
+            >>> from ackd_deploy import Classifier
+            >>> classifier = Classifier.load(artifact)
+            >>> first, second = classifier.classify(["a warm and funny film", "noisy, empty and far too long"])
+            >>> sorted(first.scores)
+            ['negative', 'positive']
+            >>> first.score == max(first.scores.values())
+            True
         """
         predictions: list[Prediction] = []
         for start in range(0, len(texts), _CHUNK):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ackd_deploy.files import write_json
+from ackd_deploy.files import sha256_file, write_json
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import EXPORT, TEACHER, Run, Stage, student_stage
 from ackd_deploy.run.records import (
@@ -59,6 +59,7 @@ def finish_model(
         interval=wilson_interval(len(right), len(labels)),
         validation_rows=len(labels),
         size_bytes=90_000_000 if stage == TEACHER else 60_500_000,
+        predictions_sha256=sha256_file(run.predictions(stage)),
         student=None if stage == TEACHER else student_record(stage.model, **(given or {})),
     )
     run.finish(stage, record.model_copy(update=changed))

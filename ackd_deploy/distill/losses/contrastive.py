@@ -52,6 +52,20 @@ def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Ten
     Returns:
         A :class:`Contrast` of [..., B] tensors.
 
+    Example:
+        Two sentences of different labels, each the other's negative. The first student feature lies on its teacher's,
+        the second half-way between both:
+
+        >>> import torch
+        >>> student = torch.tensor([[1.0, 0.0], [0.5**0.5, 0.5**0.5]])
+        >>> teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> negatives = torch.tensor([[False, True], [True, False]])
+        >>> contrast = cdl(student, teacher, teacher, negatives, temperature=0.5)
+        >>> contrast.loss  # log(1 + exp(-2)), log 2
+        tensor([0.1269, 0.6931])
+        >>> contrast.margin
+        tensor([1., 0.])
+
     References:
         Guo et al., Adaptive Contrastive Knowledge Distillation for BERT Compression, Findings of ACL 2023 (the
         abstract; positives and negatives as in CRD, Tian et al. 2020, and CoDIR, Sun et al. 2020).
@@ -105,6 +119,14 @@ def negative_mask(
         other_rows: [K] global row ids of the candidates.
         rule: ``label`` or ``all``.
         gap: δ for regression, in the target's unit.
+
+    Example:
+        >>> import torch
+        >>> labels, rows = torch.tensor([0, 1, 1]), torch.arange(3)
+        >>> negative_mask("single_label_classification", labels, labels, rows, rows)
+        tensor([[False,  True,  True],
+                [ True, False, False],
+                [ True, False, False]])
     """
     others = rows.unsqueeze(1) != other_rows.unsqueeze(0)
     if rule == "all":

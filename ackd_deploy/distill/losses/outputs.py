@@ -126,6 +126,20 @@ def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, t
     """The loss against the teacher's outputs that belongs to ``problem_type``: [B].
 
     Regression has no temperature: it is the squared error to the teacher's value.
+
+    Args:
+        problem_type: as in the recipe.
+        student_logits: [B, C].
+        teacher_logits: [B, C]; no gradient flows into them.
+        temperature: T > 0.
+
+    Example:
+        >>> import torch
+        >>> student, teacher = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.tensor([[2.0, 0.0], [2.0, 0.0]])
+        >>> kd_loss("single_label_classification", student, teacher, temperature=2.0)
+        tensor([0.4438, 0.0000])
+        >>> kd_loss("regression", torch.tensor([1.0]), torch.tensor([3.0]), temperature=2.0)
+        tensor([4.])
     """
     return _KD_LOSSES[task_of(problem_type)](student_logits, teacher_logits, temperature)
 

@@ -59,6 +59,19 @@ def sample_weights(
 
     Raises:
         ValueError: for an unknown mode, a missing ``predicted`` or ``generator``, or bounds that do not hold 1.
+
+    Example:
+        The sample whose features are less discriminative gets the larger weight, and the mean is 1:
+
+        >>> import torch
+        >>> from ackd_deploy import cdl
+        >>> student = torch.tensor([[1.0, 0.0], [0.5**0.5, 0.5**0.5]])
+        >>> teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> contrast = cdl(student, teacher, teacher, ~torch.eye(2, dtype=torch.bool), temperature=0.5)
+        >>> sample_weights("margin", contrast, temperature=1.0)  # 2·softmax([-1, 0])
+        tensor([0.5379, 1.4621])
+        >>> sample_weights("uniform", contrast)
+        tensor([1., 1.])
     """
     if mode not in MODES:
         raise ValueError(f"unknown SAR mode {mode!r}: use one of {', '.join(MODES)}")
