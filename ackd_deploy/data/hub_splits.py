@@ -20,7 +20,9 @@ __all__ = ["hub_answers", "read_hub", "reference"]
 
 _PROBE_SECONDS = 5.0
 _OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
-_LOCAL_HINT = "give local files with --set data.train=FILE --set data.validation=FILE (.csv, .tsv, .jsonl or .parquet)"
+_LOCAL_HINT = (
+    "give local files with --set data.train=FILE --set data.validation=FILE (.csv, .tsv, .jsonl, .json or .parquet)"
+)
 
 
 def reference(split: HubSplit) -> str:

@@ -100,3 +100,25 @@ def test_no_artifact_at_all(tmp_path):
     done = predict(tmp_path / "nowhere", "a")
     assert done.exit_code == 6
     assert "not a folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.csv", "text,id\na warm, funny and moving film,7\nbad film,8\n"),
+        ("in.tsv", "text\tx\ngood film\tgreat\t1\n"),
+    ],
+)
+def test_a_text_is_never_cut_at_a_delimiter(tiny_artifact, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    done = predict(tiny_artifact, "--input", str(tmp_path / name))
+    assert done.exit_code == 5
+    assert "line 2: 3 fields where the header has 2" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["in.ndjson", "in.json"])
+def test_json_is_never_classified_raw(tiny_artifact, tmp_path, name):
+    record = '{"text":"two hours I want back","id":1}'
+    (tmp_path / name).write_text(f"[{record}]\n" if name.endswith(".json") else record + "\n")
+    (answer,) = lines(predict(tiny_artifact, "--input", str(tmp_path / name)))
+    assert answer["text"] == "two hours I want back"
