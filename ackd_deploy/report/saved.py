@@ -48,7 +48,7 @@ def read_predictions(path: Path, *, rows: Literal["validation", "test"] = "valid
     prefix = "" if rows == "validation" else f"{rows}_"
     logits, labels = tensors.get(f"{prefix}logits"), tensors.get(f"{prefix}labels")
     if logits is None or labels is None or len(logits) != len(labels):
-        raise ArtifactError(f"{path} does not hold logits and labels of the same {rows} rows")
+        raise ArtifactError(f"{path} does not hold logits and labels of the same rows ({rows})")
     return Predictions(logits, labels)
 
 
