@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.errors import DataError, first_line
+from ackd_deploy.models.classifiers import load_for_inference, quiet_transformers
 from ackd_deploy.tasks.text import Text, parts, split
 
 __all__ = ["TorchClassifier"]
@@ -22,21 +24,18 @@ class TorchClassifier:
 
     def __init__(self, folder: Path, max_length: int, threads: int | None = None) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-        from ackd_deploy.models.classifiers import quiet_transformers
+        from transformers import AutoTokenizer
 
         if threads is not None:
             torch.set_num_threads(threads)
-        options = {"local_files_only": True, "trust_remote_code": False}
+        self._model = load_for_inference(folder)
         try:
             with quiet_transformers():
-                self._tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-                self._model = AutoModelForSequenceClassification.from_pretrained(
-                    folder, use_safetensors=True, dtype=torch.float32, **options
-                ).eval()
+                self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise DataError(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
+            raise DataError(f"the tokenizer in {folder} cannot be loaded: {first_line(error)}") from error
+        # A tokenizer may give more than the model takes: DistilBERT saved with BertTokenizer has no token types.
+        self._inputs = tuple(inspect.signature(self._model.forward).parameters)
         self._max_length = max_length
         labels = self._model.config.id2label
         self.labels: tuple[str, ...] = tuple(labels[index] for index in sorted(labels))
@@ -61,7 +60,7 @@ class TorchClassifier:
                     max_length=self._max_length,
                     return_tensors="pt",
                 )
-                logits = self._model(**feed).logits.numpy()
+                logits = self._model(**{name: feed[name] for name in self._inputs if name in feed}).logits.numpy()
                 if result is None:
                     result = np.empty((len(texts), logits.shape[1]), dtype=np.float32)
                 result[chosen] = logits

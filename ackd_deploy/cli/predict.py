@@ -59,7 +59,7 @@ def command(
     from ackd_deploy.bulk import answer, chunked, predictions
     from ackd_deploy.runtime import Classifier
 
-    classifier = Classifier.load(folder, provider, threads, variant, strict)
+    classifier = Classifier.load(folder, provider, threads=threads, variant=variant, strict=strict)
     # A person who types lines wants each answered at once; a file is faster in large pieces.
     at_once = 1 if source is None and not texts and sys.stdin.isatty() else _ROWS
     with _opened(texts, pair, source, pairs=classifier.manifest.text_pairs) as records:

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from ackd_deploy.export.foreign import foreign
 from ackd_deploy.export.graph import Graph
 
 __all__ = ["FUSED_OPERATORS", "count_fused", "fuse"]
@@ -40,14 +41,15 @@ def fuse(graph: Graph, target: Path, *, embeddings: bool = True) -> dict[str, in
     logger.setLevel(logging.ERROR)
     try:
         # opt_level 0: the Python fusions alone. ONNX Runtime's own levels would bake this machine's kernels in.
-        optimized = optimize_model(
-            str(graph.path),
-            model_type="bert",
-            num_heads=graph.heads,
-            hidden_size=graph.hidden,
-            optimization_options=options,
-            opt_level=0,
-        )
+        with foreign():
+            optimized = optimize_model(
+                str(graph.path),
+                model_type="bert",
+                num_heads=graph.heads,
+                hidden_size=graph.hidden,
+                optimization_options=options,
+                opt_level=0,
+            )
     finally:
         logger.setLevel(level)
     optimized.save_model_to_file(str(target))

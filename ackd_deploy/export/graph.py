@@ -16,10 +16,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from ackd_deploy.errors import ArtifactError, DataError, MissingExtra, first_line
+from ackd_deploy.errors import ArtifactError, MissingExtra
 from ackd_deploy.extras import install_hint
+from ackd_deploy.models.classifiers import load_for_inference
 
-__all__ = ["Engine", "Graph", "check_contract", "export_graph", "load_student", "model_inputs", "resolve_engine"]
+__all__ = ["Engine", "Graph", "check_contract", "export_graph", "model_inputs", "resolve_engine"]
 
 Engine = Literal["auto", "optimum", "torch"]
 
@@ -72,37 +73,6 @@ def _transformers_major() -> int:
     return int(metadata.version("transformers").split(".")[0])
 
 
-def load_student(folder: Path, *, eager: bool = False) -> Any:
-    """Load a sequence classifier in float32, in eval mode, from safetensors alone.
-
-    Args:
-        folder: Hugging Face layout.
-        eager: plain attention; what the TorchScript exporter needs for a pattern that can be fused.
-
-    Raises:
-        DataError: the folder holds no usable classifier.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    from ackd_deploy.models.classifiers import quiet_transformers
-
-    extra = {"attn_implementation": "eager"} if eager else {}
-    try:
-        with quiet_transformers():
-            model = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                **extra,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise DataError(f"the student in {folder} cannot be loaded: {first_line(error)}") from error
-    return model.eval()
-
-
 def model_inputs(model: Any) -> tuple[str, ...]:
     """Return the names of the inputs that a model's graph takes, in their conventional order."""
     accepted = inspect.signature(model.forward).parameters
@@ -127,7 +97,7 @@ def export_graph(student: Path, target: Path, engine: Engine = "auto") -> Graph:
     name = resolve_engine(engine)
     # transformers 5 traces SDPA into a pattern that the optimizer does not know; 4.57's it knows best of all.
     eager = name == "torch" and _transformers_major() >= 5
-    model = load_student(student, eager=eager)
+    model = load_for_inference(student, attention="eager" if eager else None)
     inputs = model_inputs(model)
     config = model.config
     with _quiet_exporters():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from ackd_deploy.artifact.load import read_bounded_json
 from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset
@@ -18,14 +16,14 @@ from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
 from ackd_deploy.tasks.text import Text
 
-__all__ = ["Inputs", "calibration_feeds", "check_student", "gather"]
+__all__ = ["Inputs", "gather"]
 
 # Ranges settle within a hundred texts; as many others tell which setting is the most faithful.
 _FIT_ROWS = 96
 _CHOOSE_ROWS = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """The student's folder and the rows around it, labels in the order of the student's logits."""
 
@@ -34,12 +32,39 @@ class Inputs:
     calibration: LabeledTexts
     labels: tuple[str, ...]
     pad_id: int
-    max_length: int
+    tokenizer: TextTokenizer
 
     @property
+    def max_length(self) -> int:
+        """Tokens that a text is truncated to."""
+        return self.tokenizer.max_length
+
+    @cached_property
     def texts(self) -> list[Text]:
         """Validation texts, or pairs of them."""
         return self.validation.items
+
+    @cached_property
+    def tokens(self) -> list[Tokens]:
+        """The validation texts, tokenized once for all variants: they share one tokenizer.json."""
+        return self.tokenizer.encode(self.texts)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Tokens of each validation text, as the model sees it."""
+        return [len(row.ids) for row in self.tokens]
+
+    def feeds(self, names: Sequence[str]) -> Calibration:
+        """Return the calibration rows as inputs of a graph, one row each: nothing is padded, nothing mixed.
+
+        Args:
+            names: of the graph's inputs.
+        """
+        tokens = self.tokenizer.encode(self.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS])
+        rows = [pad([row], self.pad_id, names) for row in tokens]
+        # With very little training text one half does both jobs; validation rows are never touched.
+        half = min(_FIT_ROWS, max(1, len(rows) // 2))
+        return Calibration(fit=rows[:half], choose=rows[half:] or rows)
 
 
 def gather(run: Run) -> Inputs:
@@ -60,7 +85,14 @@ def gather(run: Run) -> Inputs:
     validation = load_rows(data.validation, data, labels)
     calibration = train.take(calibration_slice(train, data.calibration_rows, seed=run.recipe.seed))
     pad_id = config.get("pad_token_id")
-    return Inputs(student, validation, calibration, labels, 0 if pad_id is None else int(pad_id), data.max_length)
+    return Inputs(
+        student=student,
+        validation=validation,
+        calibration=calibration,
+        labels=labels,
+        pad_id=0 if pad_id is None else int(pad_id),
+        tokenizer=TextTokenizer(student / "tokenizer.json", data.max_length),
+    )
 
 
 def _check_weights(run: Run, weights: Path) -> None:
@@ -72,33 +104,3 @@ def _check_weights(run: Run, weights: Path) -> None:
             f"{weights} is not the file that the training wrote: its checksum differs",
             hint="the same distill command makes the student again; or restore the file",
         )
-
-
-def calibration_feeds(inputs: Inputs, tokenizer: TextTokenizer, names: Sequence[str]) -> Calibration:
-    """Return the calibration rows as inputs of the graph, one row each: nothing is padded, nothing mixed."""
-    texts = inputs.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS]
-    tokens: list[Tokens] = tokenizer.encode(texts)
-    feeds = [pad([row], inputs.pad_id, names) for row in tokens]
-    # With very little training text one half does both jobs; validation rows are never touched.
-    half = min(_FIT_ROWS, max(1, len(feeds) // 2))
-    return Calibration(fit=feeds[:half], choose=feeds[half:] or feeds)
-
-
-def check_student(run: Run, logits: npt.NDArray[np.floating], inputs: Inputs) -> dict[str, float]:
-    """Return the student's metrics, after comparing them with what its training recorded.
-
-    Raises:
-        ArtifactError: they differ: the folder does not hold what was trained, or its labels changed places.
-    """
-    task = run.recipe.data.task
-    found = task.metrics(logits, inputs.validation.labels)
-    name = task.metric.name
-    recorded = run.record(run.student).metrics[name]
-    # A row or two may fall to the other side when the student was trained on another device.
-    if abs(found[name] - recorded) > 0.005 + 2.0 / len(inputs.validation):
-        raise ArtifactError(
-            f"the student in {inputs.student} has {name} {found[name]:.4f}, its training recorded {recorded:.4f}: "
-            "its weights, its label names or the validation rows are not those of the run",
-            hint="distill the run again, or restore the folder",
-        )
-    return found

@@ -7,15 +7,25 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd_deploy.artifact import Golden, Manifest, VariantInfo
-from ackd_deploy.export.graph import Graph
-from ackd_deploy.export.inputs import Inputs
+from ackd_deploy.artifact import Golden, Manifest, VariantInfo, seal, write_artifact
+from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.export.setting import ExportSetting
+from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
-from ackd_deploy.run import Run, package_versions
+from ackd_deploy.files import sha256_file
+from ackd_deploy.run import package_versions
+from ackd_deploy.run.records import GateRecord
 from ackd_deploy.runtime import Classifier, cpu_info
 from ackd_deploy.tasks.text import Text, split
 
-__all__ = ["copy_reader_files", "golden_samples", "graph_files", "make_manifest"]
+__all__ = [
+    "copy_reader_files",
+    "final_artifact",
+    "golden_samples",
+    "graph_files",
+    "make_manifest",
+    "provisional_artifact",
+]
 
 _READER_FILES = (
     "config.json",
@@ -49,18 +59,16 @@ def copy_reader_files(student: Path, folder: Path) -> None:
 
 
 def make_manifest(
-    run: Run,
-    inputs: Inputs,
-    graph: Graph,
+    setting: ExportSetting,
     built: Sequence[BuiltVariant],
     chosen: str,
     *,
-    gates: Sequence[dict[str, object]] = (),
+    gates: Sequence[GateRecord] = (),
     golden: Sequence[Golden] = (),
-    temperature: float = 1.0,
     provenance: dict[str, object] | None = None,
 ) -> Manifest:
     """Describe an artifact that holds these variants."""
+    run, inputs, graph = setting.run, setting.inputs, setting.graph
     winner = next(variant for variant in built if variant.name == chosen)
     files = graph_files(built, chosen)
     return Manifest(
@@ -71,7 +79,7 @@ def make_manifest(
         max_length=inputs.max_length,
         inputs=list(graph.inputs),  # type: ignore[arg-type]
         text_pairs=inputs.validation.pairs is not None,
-        temperature=temperature,
+        temperature=setting.reference.temperature,
         chosen=chosen,
         variants=[
             VariantInfo(
@@ -87,7 +95,7 @@ def make_manifest(
         ],
         fused_nodes=winner.fused,
         cpu=cpu_info().as_dict(),
-        gates=list(gates),
+        gates=[gate.model_dump(mode="json") for gate in gates],
         golden=list(golden),
         provenance={
             "run": run.recipe.name,
@@ -101,6 +109,61 @@ def make_manifest(
             **(provenance or {}),
         },
     )
+
+
+def provisional_artifact(built: Sequence[BuiltVariant], setting: ExportSetting) -> Path:
+    """Write an artifact with all variants, to be measured through the runtime, and return its folder.
+
+    Raises:
+        GateFailed: there is no variant.
+    """
+    if not built:
+        raise GateFailed("no variant could be built")
+    folder = setting.folder / "artifact"
+    folder.mkdir()
+    copy_reader_files(setting.inputs.student, folder)
+    _place(built, built[0].name, folder)
+    seal(folder, make_manifest(setting, built, built[0].name))
+    return folder
+
+
+def final_artifact(
+    reports: Sequence[VariantReport], chosen: Classifier, setting: ExportSetting, gates: Sequence[GateRecord]
+) -> Path:
+    """Write the run's artifact: the chosen variant, and the others that passed.
+
+    Args:
+        reports: of all variants.
+        chosen: the winner, loaded.
+        setting: the export.
+        gates: of all variants, for the manifest.
+
+    Raises:
+        ArtifactError: the student's weights are missing.
+    """
+    passing = [report.built for report in reports if report.built and not report.refusals(setting.recipe)]
+    golden = golden_samples(chosen, setting.inputs.texts, setting.recipe.export.golden_samples)
+    weights = setting.inputs.student / "model.safetensors"
+    if not weights.is_file():
+        raise ArtifactError(f"{weights} is missing")
+    provenance: dict[str, object] = {"student_sha256": sha256_file(weights)}
+
+    def build(folder: Path) -> Manifest:
+        copy_reader_files(setting.inputs.student, folder)
+        _place(passing, chosen.variant.name, folder)
+        return make_manifest(setting, passing, chosen.variant.name, gates=gates, golden=golden, provenance=provenance)
+
+    final = setting.run.path("artifact")
+    write_artifact(final, build)
+    return final
+
+
+def _place(built: Sequence[BuiltVariant], chosen: str, folder: Path) -> None:
+    files = graph_files(built, chosen)
+    for path, name in {variant.path: files[variant.name] for variant in built}.items():
+        target = folder / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def golden_samples(classifier: Classifier, texts: Sequence[Text], count: int) -> list[Golden]:

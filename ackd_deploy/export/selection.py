@@ -14,7 +14,7 @@ __all__ = ["choose"]
 _TIE = 0.03
 
 
-def choose(judgments: Sequence[VariantReport], recipe: Recipe, provider: str = "cpu") -> VariantReport | None:
+def choose(reports: Sequence[VariantReport], recipe: Recipe, provider: str = "cpu") -> VariantReport | None:
     """Return the variant with the least time for the recipe's workload among those that pass, or None.
 
     On a CPU what is meant for GPUs is left out: it was judged there for its answers alone.
@@ -22,7 +22,7 @@ def choose(judgments: Sequence[VariantReport], recipe: Recipe, provider: str = "
     workload = recipe.export.workload
     passing = [
         found
-        for found in judgments
+        for found in reports
         if not found.refusals(recipe) and workload in found.timings and not found.reserved(provider)
     ]
     if not passing:

@@ -11,7 +11,7 @@ from ackd_deploy.artifact.schema import EngineName
 from ackd_deploy.export.fusion import count_fused, fuse
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.quantization.embeddings import quantize_embeddings_of
-from ackd_deploy.export.quantization.fp16 import to_half
+from ackd_deploy.export.quantization.fp16 import to_fp16
 from ackd_deploy.export.quantization.quantize import needs_reduced_range, quantize_weights
 from ackd_deploy.export.quantization.search import Calibration, Search
 from ackd_deploy.runtime.engines.openvino_engine import import_openvino
@@ -39,6 +39,7 @@ def build_variant(
     name: str,
     graph: Graph,
     folder: Path,
+    *,
     calibration: Calibration,
     features: Collection[str],
     min_agreement: float = 0.0,
@@ -51,11 +52,12 @@ def build_variant(
         folder: where files are written.
         calibration: rows of the training data, none of the validation data.
         features: of the processor at hand; quantization parameters follow them.
-        min_agreement: share of rows that must keep their answer; where the calibration rows foretell less, the
-            worst products stay in float.
+        min_agreement: share of rows that must keep their answer; where the calibration rows say that fewer will,
+            the worst products stay in float.
 
     Raises:
         MissingExtra: the variant's engine is not installed.
+        ForeignFailure: a tool fails on this graph.
     """
     import onnx
 
@@ -90,8 +92,8 @@ def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement
 
     source, target = folder / "fp16-source.onnx", folder / "fp16.onnx"
     fuse(graph, source)
-    # Half of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
-    half = to_half(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
+    # Fp16Model of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
+    half = to_fp16(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
     onnx.save(half.model, target)
     counts = count_fused(target)
     return BuiltVariant("fp16", target, "fp16", for_gpu=True, claims_fusion=True, fused=counts, note=half.note())

@@ -24,6 +24,7 @@ from ackd_deploy.models.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
 __all__ = [
     "label_names_of",
     "load_classifier",
+    "load_for_inference",
     "locate_model",
     "provide_tokenizer",
     "save_classifier",
@@ -162,6 +163,34 @@ def load_classifier(
             f"the model in {folder} has no trained classification head ({sorted(missing)[0]} is missing)",
             hint="add a teacher.finetune section to the recipe, so that it is trained on your data first",
         )
+    return model.eval()
+
+
+def load_for_inference(folder: Path, *, attention: str | None = None) -> Any:
+    """Load a sequence classifier as it is, in float32, in eval mode, on the CPU, from safetensors alone.
+
+    Args:
+        folder: Hugging Face layout.
+        attention: transformers' attention implementation, such as ``eager``; None: its own choice.
+
+    Raises:
+        DataError: the folder holds no usable classifier.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    extra = {} if attention is None else {"attn_implementation": attention}
+    try:
+        with quiet_transformers():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                **extra,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise DataError(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
     return model.eval()
 
 

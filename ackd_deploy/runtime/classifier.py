@@ -70,11 +70,10 @@ class Classifier:
         cls,
         folder: Path | str,
         provider: str = "cpu",
+        *,
         threads: int | None = None,
         variant: str | None = None,
         strict: bool = False,
-        *,
-        spinning: bool = False,
     ) -> Classifier:
         """Check an artifact and load one of its variants.
 
@@ -84,7 +83,6 @@ class Classifier:
             threads: threads of one run; None: as many processors as the cgroup grants.
             variant: name of the variant; None: the chosen one.
             strict: refuse, rather than fall back to fp32, where the machine lacks what the variant needs.
-            spinning: see `open_session`.
 
         Raises:
             ArtifactError: damaged or hostile.
@@ -105,9 +103,7 @@ class Classifier:
         config = read_bounded_json(folder / CONFIG)
         tokenizer = TextTokenizer(folder / TOKENIZER, manifest.max_length)
         _check_vocabulary(tokenizer, rows or config.get("vocab_size"), folder)
-        session = open_engine(
-            folder / chosen.file, chosen.engine, provider, threads, chosen.precision, spinning=spinning
-        )
+        session = open_engine(folder / chosen.file, chosen.engine, provider, threads, chosen.precision)
         pad_id = config.get("pad_token_id")
         classifier = cls(manifest, chosen, tokenizer, session, 0 if pad_id is None else pad_id, reason)
         classifier._first_run()

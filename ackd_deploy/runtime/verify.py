@@ -105,7 +105,7 @@ def _golden(
     from ackd_deploy.runtime.selftest import differences
 
     name = f"golden samples, {variant}"
-    classifier = Classifier.load(folder, provider, threads, variant)
+    classifier = Classifier.load(folder, provider, threads=threads, variant=variant)
     if not manifest.golden:
         checks.append(Check(name, "warn", "the artifact has none; the graph loads and runs"))
         return

@@ -142,7 +142,11 @@ class Lifecycle:
     def _open(self) -> tuple[Classifier, int, float]:
         settings = self.settings
         classifier = Classifier.load(
-            self.artifact, settings.provider, self.threads, settings.variant, strict=settings.strict
+            self.artifact,
+            settings.provider,
+            threads=self.threads,
+            variant=settings.variant,
+            strict=settings.strict,
         )
         golden = self_test(classifier)
         if not golden:

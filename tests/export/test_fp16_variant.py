@@ -8,7 +8,7 @@ from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.check.gates import GateResult
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.errors import GateFailed
-from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import export_run, pipeline, timing
 from ackd_deploy.export.selection import choose
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
@@ -29,7 +29,7 @@ def timed(monkeypatch):
         one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
         return dict.fromkeys(workloads, one)
 
-    monkeypatch.setattr(pipeline, "measure", timings)
+    monkeypatch.setattr(timing, "measure", timings)
     return names
 
 
@@ -60,15 +60,14 @@ def test_it_is_judged_and_kept_but_neither_timed_nor_served_on_a_cpu(make_run, t
 
 
 def test_alone_in_passing_it_is_no_artifact_for_a_cpu(make_run, timed, monkeypatch):
-    honest = pipeline.judge
+    honest = pipeline.check_variant
 
-    def judge(built, *arguments, **options):
-        found = honest(built, *arguments, **options)
-        if built.name == "fp32":
-            found.problem = "planted"
-        return found
+    def check(report, *arguments):
+        honest(report, *arguments)
+        if report.name == "fp32":
+            report.problem = "planted"
 
-    monkeypatch.setattr(pipeline, "judge", judge)
+    monkeypatch.setattr(pipeline, "check_variant", check)
     run = make_run(export=VARIANTS, gates={"invariance_max_score_change": 0.05})
     with pytest.raises(GateFailed, match="fp16: meant for GPUs"):
         export_run(run)
@@ -81,7 +80,7 @@ def test_on_a_gpu_it_may_win(tmp_path):
         timing = Timing(name, (seconds,) * 3, (seconds,) * 3, None, 0.1, 1, 1)
         built = BuiltVariant(name, tmp_path / name, name, for_gpu=for_gpu)
         result = GateResult("agreement", name, "pass", 1.0, 0.99)
-        return VariantReport(name, built, [result], size_bytes=1, timings={"single": timing, "batch": timing})
+        return VariantReport(name, built, results=[result], size_bytes=1, timings={"single": timing, "batch": timing})
 
     found = [judgment("fp32", 2.0, False), judgment("fp16", 1.0, True)]
     assert choose(found, recipe, "cuda").name == "fp16"

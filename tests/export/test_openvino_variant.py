@@ -7,7 +7,7 @@ import pytest
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.check.latency import Timing
-from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import building, export_run, timing
 from ackd_deploy.export.packaging import graph_files
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.run import EXPORT
@@ -34,7 +34,7 @@ def latency_favors(monkeypatch):
                 one[system.name] = Timing(system.name, seconds, seconds, None, 0.1, 1, 1)
             return dict.fromkeys(workloads, one)
 
-        monkeypatch.setattr(pipeline, "measure", timings)
+        monkeypatch.setattr(timing, "measure", timings)
 
     return favor
 
@@ -87,10 +87,10 @@ def test_its_answers_are_timed_by_the_worker_that_times_all(make_run):
 
 def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too(make_run, latency_favors, monkeypatch):
     latency_favors("fp32")
-    honest = pipeline.build_variant
+    honest = building.build_variant
 
-    def nudged(name, *arguments):
-        built = honest(name, *arguments)
+    def nudged(name, *arguments, **options):
+        built = honest(name, *arguments, **options)
         if name == "openvino_fp32":
             model = onnx.load(built.path)
             weight = next(item for item in model.graph.initializer if sorted(item.dims) == [32, 64])
@@ -101,7 +101,7 @@ def test_a_graph_that_computes_something_else_fails_on_parity_under_openvino_too
             return BuiltVariant(**{**vars(built), "path": path})
         return built
 
-    monkeypatch.setattr(pipeline, "build_variant", nudged)
+    monkeypatch.setattr(building, "build_variant", nudged)
     run = make_run(export={"variants": ["fp32", "openvino_fp32"]})
     folder = export_run(run)
     row = rows_of(run)["openvino_fp32"]
@@ -129,9 +129,9 @@ def test_without_bfloat16_it_runs_in_fp32_and_asks_for_no_feature(graphs, tmp_pa
     from ackd_deploy.export.variants import build_variant
 
     _, graph = graphs["bert"]
-    plain = build_variant("openvino", graph, tmp_path, Calibration([], []), {"avx2", "avx512f"})
+    plain = build_variant("openvino", graph, tmp_path, calibration=Calibration([], []), features={"avx2", "avx512f"})
     assert (plain.engine, plain.precision, plain.cpu_features) == ("openvino", "fp32", ())
-    half = build_variant("openvino", graph, tmp_path, Calibration([], []), {"avx512_bf16", "bf16"})
+    half = build_variant("openvino", graph, tmp_path, calibration=Calibration([], []), features={"avx512_bf16", "bf16"})
     assert (half.precision, half.cpu_features, half.path) == ("bf16", ("bf16",), plain.path)
 
 

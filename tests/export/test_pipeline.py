@@ -8,7 +8,7 @@ import pytest
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
-from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import building, export_run, outcome, packaging, timing
 from ackd_deploy.export import variants as variants_module
 from ackd_deploy.export.quantization import search
 from ackd_deploy.run import EXPORT
@@ -26,12 +26,13 @@ def no_latency(monkeypatch):
         one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
         return dict.fromkeys(workloads, one)
 
-    monkeypatch.setattr(pipeline, "measure", timings)
+    monkeypatch.setattr(timing, "measure", timings)
 
 
 def test_all_variants_end_in_a_checked_artifact(make_run, capsys, monkeypatch):
     # So that there are more threads than the one that decides, also on a machine with a single processor.
-    monkeypatch.setattr("ackd_deploy.export.pipeline.effective_cpus", lambda: 2)
+    for module in (timing, outcome):
+        monkeypatch.setattr(module, "effective_cpus", lambda: 2)
     run = make_run(
         export={
             "variants": ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"],
@@ -141,7 +142,7 @@ class TestFaults:
         assert gates["parity"].verdict == "pass"
 
     def test_a_mislabeled_artifact_fails_on_accuracy(self, make_run, monkeypatch):
-        honest = pipeline.make_manifest
+        honest = packaging.make_manifest
 
         def mislabel(*arguments, **options):
             manifest = honest(*arguments, **options)
@@ -153,9 +154,9 @@ class TestFaults:
             config["id2label"] = {"0": "positive", "1": "negative"}
             (folder / "config.json").write_text(json.dumps(config))
 
-        honest_copy = pipeline.copy_reader_files
-        monkeypatch.setattr(pipeline, "make_manifest", mislabel)
-        monkeypatch.setattr(pipeline, "copy_reader_files", reader_files)
+        honest_copy = packaging.copy_reader_files
+        monkeypatch.setattr(packaging, "make_manifest", mislabel)
+        monkeypatch.setattr(packaging, "copy_reader_files", reader_files)
         gates = self.refused(make_run(export=FAST, gates={"min_agreement": 0.99}), "agreement")
         assert gates["agreement"].figure == 0.0
         assert gates["parity"].verdict == "pass"
@@ -163,12 +164,12 @@ class TestFaults:
     def test_a_batch_dependent_variant_served_in_batches_is_refused(self, make_run, monkeypatch):
         from dataclasses import replace
 
-        honest = pipeline.build_variant
+        honest = building.build_variant
 
-        def careless(*arguments):
-            return replace(honest(*arguments), batch_sensitive=False)
+        def careless(*arguments, **options):
+            return replace(honest(*arguments, **options), batch_sensitive=False)
 
-        monkeypatch.setattr(pipeline, "build_variant", careless)
+        monkeypatch.setattr(building, "build_variant", careless)
         run = make_run(export={"variants": ["fp32", "int8_dynamic"]}, gates={"invariance_max_score_change": 1e-6})
         export_run(run)
         refused = {row.name: row.reasons for row in run.record(EXPORT).variants if row.verdict == "fail"}
@@ -193,16 +194,36 @@ class TestFaults:
     def test_latency_above_its_bound_refuses(self, make_run):
         self.refused(make_run(export=FAST, gates={"max_latency_ratio": 0.5}), "latency single / teacher")
 
-    def test_a_variant_that_cannot_be_built_is_refused_and_fp32_leaves(self, make_run, monkeypatch):
+    def test_a_variant_that_a_tool_fails_on_is_refused_and_fp32_is_served(self, make_run, monkeypatch):
         def broken(*_, **__):
             raise ValueError("incomplete symbolic shape inference")
 
-        monkeypatch.setattr(search, "quantize_static", broken)
+        monkeypatch.setattr("onnxruntime.quantization.quantize_static", broken)
         run = make_run(export={"variants": ["fp32", "int8_static"]})
         export_run(run)
         rows = {row.name: row for row in run.record(EXPORT).variants}
         assert rows["int8_static"].reasons == ["cannot be built: ValueError: incomplete symbolic shape inference"]
         assert run.record(EXPORT).chosen == "fp32"
+
+    def test_an_error_of_our_own_is_no_refused_variant(self, make_run, monkeypatch):
+        """A bug must end with its traceback, and not with a variant less and exit code 0."""
+
+        def typo(*_, **__):
+            raise TypeError("quantize_static() got an unexpected keyword argument 'reduce_rnage'")
+
+        monkeypatch.setattr(search, "quantize_static", typo)
+        run = make_run(export={"variants": ["fp32", "int8_static"]})
+        with pytest.raises(TypeError, match="reduce_rnage"):
+            export_run(run)
+        assert not run.is_done(EXPORT)
+
+    def test_a_graph_that_cannot_be_fused_ends_the_export(self, make_run, monkeypatch):
+        def broken(*_, **__):
+            raise AttributeError("no such node")
+
+        monkeypatch.setattr("onnxruntime.transformers.optimizer.optimize_model", broken)
+        with pytest.raises(GateFailed, match="cannot be fused: AttributeError: no such node"):
+            export_run(make_run(export=FAST))
 
     def test_a_student_whose_labels_changed_places_is_not_what_was_trained(self, make_run):
         run = make_run(export=FAST)

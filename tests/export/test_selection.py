@@ -3,7 +3,7 @@ import pytest
 from ackd_deploy.check.gates import GateResult
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.export.selection import choose
-from ackd_deploy.export.variant_report import VariantReport, as_row
+from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.recipe import parse_recipe
 
 
@@ -51,8 +51,8 @@ def test_nothing_passes():
 def test_what_could_not_be_built_is_refused_with_its_reason():
     broken = VariantReport("int8_static", problem="cannot be built: ValueError: no")
     assert choose([broken], recipe()) is None
-    row = as_row(broken, recipe(), "teacher")
-    assert (row["verdict"], row["reasons"]) == ("fail", ["cannot be built: ValueError: no"])
+    row = broken.record(recipe())
+    assert (row.verdict, row.reasons) == ("fail", ["cannot be built: ValueError: no"])
 
 
 def test_of_two_equally_fast_the_smaller_wins():

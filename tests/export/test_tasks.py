@@ -10,7 +10,7 @@ import yaml
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.check.torch_model import TorchClassifier
-from ackd_deploy.export import export_run, pipeline
+from ackd_deploy.export import export_run, timing
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import EXPORT, Run
@@ -68,7 +68,7 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
         one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
         return dict.fromkeys(workloads, one)
 
-    monkeypatch.setattr(pipeline, "measure", timings)
+    monkeypatch.setattr(timing, "measure", timings)
     folder = export_run(run)
     manifest = open_artifact(folder)
     assert (manifest.problem_type, tuple(manifest.labels)) == (problem_type, labels)

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.export.foreign import GraphSession, copy_model, foreign
 from ackd_deploy.export.quantization.quantize import Feeds
 from ackd_deploy.export.quantization.sensitivity import expected_disagreement
 
-__all__ = ["Half", "convert", "largest_values", "overflowing_nodes", "to_half"]
+__all__ = ["Fp16Model", "convert", "largest_values", "overflowing_nodes", "to_fp16"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +38,7 @@ _MOST_TYPES = 3
 
 
 @dataclass(frozen=True)
-class Half:
+class Fp16Model:
     """A converted model, and the nodes (by name) and operator types that stayed in 32 bits."""
 
     model: Any
@@ -51,7 +52,7 @@ class Half:
         return f"fused graph, in 32 bits: {', '.join(kept) or 'nothing'}"
 
 
-def to_half(model: Any, fit: Feeds, choose: Feeds, *, target: float) -> Half:
+def to_fp16(model: Any, fit: Feeds, choose: Feeds, *, target: float) -> Fp16Model:
     """Convert a float ONNX model whose output is ``logits``; it is left as it is.
 
     Args:
@@ -71,7 +72,7 @@ def to_half(model: Any, fit: Feeds, choose: Feeds, *, target: float) -> Half:
         good = _good(reference, _rounded_logits(converted, choose), target)
         left = sorted(_convertible(source) - set(types))
         if good or not left or len(types) == _MOST_TYPES:
-            return Half(converted, tuple(nodes), tuple(types))
+            return Fp16Model(converted, tuple(nodes), tuple(types))
         trials = (convert(source, nodes, [*types, name]) for name in left)
         errors = [_error(reference, _rounded_logits(trial, choose)) for trial in trials]
         types.append(left[int(np.argmin(errors))])
@@ -81,23 +82,24 @@ def convert(model: Any, nodes: Sequence[str] = (), types: Sequence[str] = ()) ->
     """Return a copy in 16 bits; inputs and outputs keep their types, weights are clamped to the ends of fp16.
 
     Args:
-        model: fp32, with the types of all its tensors written down, as by `to_half`.
+        model: fp32, with the types of all its tensors written down, as by `to_fp16`.
         nodes: names of nodes to leave in 32 bits.
         types: operator types to leave in 32 bits, beside those that fp16 does not exist for.
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    converted = convert_float_to_float16(
-        _copy(model),
-        keep_io_types=True,
-        min_positive_val=float(np.finfo(np.float16).smallest_subnormal),
-        max_finite_val=_LARGEST,
-        # onnx's inference does not know fused operators; a blocked node would then get no cast at its inputs.
-        disable_shape_infer=True,
-        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *types],
-        node_block_list=list(nodes),
-    )
+    with foreign():
+        converted = convert_float_to_float16(
+            copy_model(model),
+            keep_io_types=True,
+            min_positive_val=float(np.finfo(np.float16).smallest_subnormal),
+            max_finite_val=_LARGEST,
+            # onnx's inference does not know fused operators; a blocked node would then get no cast at its inputs.
+            disable_shape_infer=True,
+            op_block_list=[*DEFAULT_OP_BLOCK_LIST, *types],
+            node_block_list=list(nodes),
+        )
     _join_casts(converted)
     # Casts are appended at the end, behind the nodes that read them.
     OnnxModel(converted).topological_sort()
@@ -114,10 +116,10 @@ def largest_values(model: Any, feeds: Feeds) -> dict[str, float]:
         if item.data_type == TensorProto.FLOAT
     }
     session = _session(_in_sight(model))
-    names = [value.name for value in session.get_outputs() if value.type == "tensor(float)"]
+    names = session.float_outputs()
     maxima = dict.fromkeys(names, 0.0)
     for feed in feeds:
-        for name, value in zip(names, session.run(names, dict(feed)), strict=True):
+        for name, value in zip(names, session.run(names, feed), strict=True):
             # np.maximum keeps NaN, which counts as overflow.
             maxima[name] = float(np.maximum(maxima[name], np.abs(value).max(initial=0.0)))
     return known | maxima
@@ -138,7 +140,7 @@ def _prepared(model: Any) -> Any:
     """A copy whose nodes have names, whose masks are finite and whose tensors have their types written down."""
     from onnx import TensorProto, helper, numpy_helper
 
-    copy = _copy(model)
+    copy = copy_model(model)
     for number, node in enumerate(copy.graph.node):
         node.name = node.name or f"{node.op_type}_ackd_{number}"
     constants = [attribute.t for node in copy.graph.node if node.op_type == "Constant" for attribute in node.attribute]
@@ -149,9 +151,9 @@ def _prepared(model: Any) -> Any:
                 finite = np.where(np.abs(array) >= _INFINITE, np.sign(array) * np.float32(_MASK), array)
                 tensor.CopyFrom(numpy_helper.from_array(finite.astype(np.float32), tensor.name))
     known = {value.name for value in (*copy.graph.value_info, *copy.graph.output)}
-    for value in _session(_in_sight(copy)).get_outputs():
-        if value.type == "tensor(float)" and value.name not in known:
-            copy.graph.value_info.append(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None))
+    for name in _session(_in_sight(copy)).float_outputs():
+        if name not in known:
+            copy.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     return copy
 
 
@@ -182,7 +184,7 @@ def _in_sight(model: Any) -> Any:
     """A copy in which each tensor is an output."""
     from onnx import ValueInfoProto
 
-    copy = _copy(model)
+    copy = copy_model(model)
     known = {value.name for value in copy.graph.output}
     names = [name for node in copy.graph.node for name in node.output if name and name not in known]
     copy.graph.output.extend(ValueInfoProto(name=name) for name in names)
@@ -206,7 +208,7 @@ def _error(reference: Floats, found: Floats) -> float:
 
 def _logits(model: Any, feeds: Feeds) -> Floats:
     session = _session(model)
-    return np.concatenate([session.run(["logits"], dict(feed))[0] for feed in feeds])
+    return np.concatenate([session.run(["logits"], feed)[0] for feed in feeds])
 
 
 def _rounded_logits(model: Any, feeds: Feeds) -> Floats:
@@ -217,7 +219,7 @@ def _rounded_logits(model: Any, feeds: Feeds) -> Floats:
     """
     from onnx import helper
 
-    copy = _copy(model)
+    copy = copy_model(model)
     for node in list(copy.graph.node):
         for place, name in enumerate(node.output):
             if name and node.op_type != "Constant":
@@ -228,20 +230,6 @@ def _rounded_logits(model: Any, feeds: Feeds) -> Floats:
     return _logits(copy, feeds)
 
 
-def _session(model: Any) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+def _session(model: Any) -> GraphSession:
     # Optimized, tensors would vanish, and casts to fp16 and back with them: the rounding must stay.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def _copy(model: Any) -> Any:
-    import onnx
-
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
+    return GraphSession(model.SerializeToString(), optimize=False)

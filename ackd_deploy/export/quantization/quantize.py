@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.export.foreign import copy_model, foreign
+
 __all__ = ["Feeds", "needs_reduced_range", "quantize_dynamic", "quantize_static", "quantize_weights", "weight_products"]
 
 Feeds = Sequence[Mapping[str, npt.NDArray[np.int64]]]
@@ -47,11 +49,9 @@ def quantize_dynamic(model: Any, target: Path, *, reduce_range: bool, exclude: S
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    with _quiet():
+    with _quiet(), foreign():
         quantize_dynamic(
-            copy,
+            copy_model(model),
             target,
             op_types_to_quantize=["MatMul", "Attention"],
             per_channel=True,
@@ -66,12 +66,10 @@ def quantize_dynamic(model: Any, target: Path, *, reduce_range: bool, exclude: S
 
 def quantize_weights(model: Any, target: Path) -> None:
     """Weights in int8 by blocks of 32 (MatMulNBits); int8 arithmetic with a scale for each row and block."""
-    import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    with _quiet():
+    copy = copy_model(model)
+    with _quiet(), foreign():
         # Symmetric; accuracy level 4 is the kernels' name for int8 arithmetic.
         quantizer = MatMulNBitsQuantizer(copy, bits=8, block_size=_BLOCK, is_symmetric=True, accuracy_level=4)
         quantizer.process()
@@ -118,29 +116,31 @@ def quantize_static(
     with _quiet(), tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder:
         source = Path(folder, "fp32.onnx")
         onnx.save(model, source)
-        quantize_static(
-            source,
-            target,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            reduce_range=reduce_range,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            # MatMulConstBOnly is not heeded here: without this list the products inside attention would be
-            # quantized too, and their outputs hold the widest ranges of all.
-            nodes_to_quantize=[name for name in weight_products(model) if name not in set(exclude)],
-            extra_options={
-                "DefaultTensorType": onnx.TensorProto.FLOAT,
-                "OpTypesToExcludeOutputQuantization": ["MatMul"],
-                "TensorQuantOverrides": {
-                    name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
-                    for name, (low, high) in (ranges or {}).items()
+        wanted = [name for name in weight_products(model) if name not in set(exclude)]
+        overrides = {
+            name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in (ranges or {}).items()
+        }
+        with foreign():
+            quantize_static(
+                source,
+                target,
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                reduce_range=reduce_range,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+                # MatMulConstBOnly is not heeded here: without this list the products inside attention would be
+                # quantized too, and their outputs hold the widest ranges of all.
+                nodes_to_quantize=wanted,
+                extra_options={
+                    "DefaultTensorType": onnx.TensorProto.FLOAT,
+                    "OpTypesToExcludeOutputQuantization": ["MatMul"],
+                    "TensorQuantOverrides": overrides,
                 },
-            },
-        )
+            )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.export.foreign import GraphSession, copy_model
 from ackd_deploy.export.fusion import fuse
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.quantization.clip import Ranges, clipped_ranges
@@ -133,13 +134,10 @@ class Search:
 
     def _smoothed(self, model: Any, write: _Write, kind: str, alphas: Sequence[float | None]) -> Trial:
         """Quantize with each strength of smoothing; return the one with the smallest error of the logits."""
-        import onnx
-
         maxima = channel_maxima(model, self.calibration.fit)
         trials = []
         for alpha in alphas:
-            candidate = onnx.ModelProto()
-            candidate.CopyFrom(model)
+            candidate = copy_model(model)
             if alpha is not None:
                 smooth(candidate, maxima, alpha)
             smoothing = "no smoothing" if alpha is None else f"SmoothQuant {alpha}"
@@ -177,15 +175,10 @@ class Search:
 
 def _outputs(model: str | bytes, feeds: Feeds) -> tuple[npt.NDArray[np.float32], float]:
     """Logits [N, C] of feeds of one row each, and the median seconds of a run on one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = GraphSession(model)
     outputs, times = [], []
     for feed in feeds:
         start = time.perf_counter()
-        outputs.append(session.run(["logits"], dict(feed))[0])
+        outputs.append(session.run(["logits"], feed)[0])
         times.append(time.perf_counter() - start)
     return np.concatenate(outputs), float(np.median(times))

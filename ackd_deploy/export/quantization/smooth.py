@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ackd_deploy.export.foreign import GraphSession, copy_model
+
 __all__ = ["Feeds", "activations", "channel_maxima", "products_by_input", "smooth", "smoothing_scales"]
 
 Feeds = Sequence[Mapping[str, npt.NDArray[np.int64]]]
@@ -41,17 +43,13 @@ def products_by_input(model: Any) -> dict[str, list[Any]]:
 def activations(model: Any, feeds: Feeds) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
     """Run texts and yield, for each feed, the activations [..., K] that meet a constant weight, by name."""
     import onnx
-    import onnxruntime
 
     names = sorted(products_by_input(model))
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
+    probe = copy_model(model)
     probe.graph.output.extend([onnx.helper.make_empty_tensor_value_info(name) for name in names])
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = GraphSession(probe.SerializeToString(), threads=None)
     for feed in feeds:
-        yield dict(zip(names, session.run(names, dict(feed)), strict=True))
+        yield dict(zip(names, session.run(names, feed), strict=True))
 
 
 def channel_maxima(model: Any, feeds: Feeds) -> Maxima:

@@ -21,10 +21,8 @@ _BOUND = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda"}
 class OnnxRuntimeSession:
     """See `ackd_deploy.runtime.engines.base.EngineSession`."""
 
-    def __init__(
-        self, model: Path, provider: str, threads: int | None, precision: str, *, spinning: bool = False
-    ) -> None:
-        self._session = open_session(model, provider, threads, spinning=spinning)
+    def __init__(self, model: Path, provider: str, threads: int | None, precision: str) -> None:
+        self._session = open_session(model, provider, threads)
         used = self._session.get_session_options().intra_op_num_threads
         self._facts = SessionFacts("onnxruntime", self._session.get_providers()[0], precision, used)
         self._memory = _BOUND.get(self._facts.device)

@@ -29,8 +29,6 @@ def open_engine(
     provider: str = "cpu",
     threads: int | None = None,
     precision: str = "fp32",
-    *,
-    spinning: bool = False,
 ) -> EngineSession:
     """Open a graph under an engine.
 
@@ -40,7 +38,6 @@ def open_engine(
         provider: execution provider; OpenVINO runs on ``cpu`` alone.
         threads: threads of one run; None: as many processors as the cgroup grants.
         precision: ONNX Runtime takes it from the graph; OpenVINO is told, and must obey.
-        spinning: see `open_session`; OpenVINO has no such choice.
 
     Raises:
         MissingExtra: the engine is not installed.
@@ -51,7 +48,7 @@ def open_engine(
     if engine == "onnxruntime":
         from ackd_deploy.runtime.engines.onnxruntime_engine import OnnxRuntimeSession
 
-        return OnnxRuntimeSession(model, provider, threads, precision, spinning=spinning)
+        return OnnxRuntimeSession(model, provider, threads, precision)
     if engine == "openvino":
         from ackd_deploy.runtime.engines.openvino_engine import OpenVinoSession
 

@@ -58,17 +58,13 @@ def is_cpu(provider: str) -> bool:
     return provider_name(provider) == "CPUExecutionProvider"
 
 
-def open_session(
-    model: Path | bytes, provider: str = "cpu", threads: int | None = None, *, spinning: bool = False
-) -> Any:
+def open_session(model: Path | bytes, provider: str = "cpu", threads: int | None = None) -> Any:
     """Open a session on one self-contained ONNX file (or the bytes of one).
 
     Args:
         model: the file; it is inspected first (artifact/onnx_file.py).
         provider: ``cpu``, ``cuda`` … or ONNX Runtime's own name of a provider.
         threads: threads of one run; None: as many processors as the cgroup grants.
-        spinning: let idle threads spin instead of sleep. It shortens a run by some percent where one
-            session has the processors to itself, and multiplies its time where several sessions share them.
 
     Raises:
         ProviderUnavailable: the provider is unknown, not in this build, or did not become active.
@@ -83,7 +79,9 @@ def open_session(
     options.intra_op_num_threads = effective_cpus() if threads is None else threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    # Spinning shortens a run by some percent where one session has the processors to itself, and multiplies its time
+    # where several share them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[Any] = [(wanted, _OPTIONS.get(wanted, {}))]
     if wanted != "CPUExecutionProvider":
         # Shape arithmetic runs on the CPU whatever the provider; ONNX Runtime adds it in any case.

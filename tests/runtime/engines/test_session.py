@@ -40,13 +40,11 @@ def test_provider_that_is_listed_and_does_not_become_active(monkeypatch):
         open_session(tiny_graph(), "cuda", threads=1)
 
 
-def test_threads_and_spinning_are_set():
+def test_threads_are_set_and_do_not_spin():
     options = open_session(tiny_graph(), threads=2).get_session_options()
     assert options.intra_op_num_threads == 2
     assert options.inter_op_num_threads == 1
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    options = open_session(tiny_graph(), threads=1, spinning=True).get_session_options()
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
 
 
 def test_graph_that_onnxruntime_rejects():

@@ -1,0 +1,96 @@
+"""What an export found, as run.json holds it, as the table on stdout, and as the error where nothing passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ackd_deploy import console
+from ackd_deploy.check.latency import Timing
+from ackd_deploy.errors import GateFailed
+from ackd_deploy.export.setting import ExportSetting
+from ackd_deploy.export.table import variants_table
+from ackd_deploy.export.timing import in_words
+from ackd_deploy.export.variant_report import STUDENT, TEACHER, VariantReport
+from ackd_deploy.run.records import CalibrationRecord, ExportRecord, LatencyRecord
+from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
+from ackd_deploy.tasks.activations import softmax
+from ackd_deploy.tasks.calibration import expected_calibration_error
+
+__all__ = ["calibration_record", "export_record", "print_variants", "refusal"]
+
+
+def export_record(
+    reports: Sequence[VariantReport],
+    chosen: VariantReport | None,
+    references: dict[str, dict[str, Timing]],
+    setting: ExportSetting,
+) -> ExportRecord:
+    """Return the record of an export, without what only a written artifact has."""
+    recipe, graph = setting.recipe, setting.graph
+    student = references[recipe.export.workload]
+    ratio = student[STUDENT].seconds / student[TEACHER].seconds
+    methods = [*recipe.distill.baselines, recipe.distill.method]
+    return ExportRecord(
+        variants=[report.record(recipe) for report in reports],
+        chosen=chosen.name if chosen else None,
+        workload=recipe.export.workload,
+        metric=recipe.data.task.metric.name,
+        student=setting.reference.metrics,
+        validation_rows=len(setting.inputs.validation),
+        latency=LatencyRecord(
+            # Students of all methods are one network with other weights, so they take the same time.
+            ratios={TEACHER: 1.0, **dict.fromkeys(methods, ratio)},
+            torch={w: {name: timing.record() for name, timing in found.items()} for w, found in references.items()},
+            threads=recipe.export.latency_threads,
+            all_threads=effective_cpus(),
+        ),
+        engine=graph.engine,
+        opset=graph.opset,
+        provider=setting.provider,
+        cpu=cpu_info(),
+    )
+
+
+def calibration_record(chosen: Classifier, setting: ExportSetting) -> CalibrationRecord:
+    """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
+    inputs, temperature = setting.inputs, setting.reference.temperature
+    if not inputs.validation.task.exclusive:
+        return CalibrationRecord(temperature=temperature, ece_before=None, ece_after=None)
+    logits = chosen.run_sorted(inputs.tokens)
+    labels = inputs.validation.labels
+    return CalibrationRecord(
+        temperature=temperature,
+        ece_before=expected_calibration_error(softmax(logits), labels),
+        ece_after=expected_calibration_error(softmax(logits, temperature), labels),
+    )
+
+
+def print_variants(record: ExportRecord) -> None:
+    """Print the table of variants on stdout."""
+    note = (
+        f"{record.metric} and agreement with the student in % of {record.validation_rows:,} validation rows; time over "
+        f"that of the teacher in PyTorch, {in_words(record.latency.threads)}, {record.cpu.model}; "
+        f"chosen for {'one text at a time' if record.workload == 'single' else 'batches'}"
+    )
+    console.print_table(
+        variants_table(
+            record.variants,
+            metric=record.metric,
+            student_metric=record.student[record.metric],
+            chosen=record.chosen,
+            teacher=TEACHER,
+            note=note,
+            all_threads=record.latency.all_threads,
+        )
+    )
+
+
+def refusal(record: ExportRecord, setting: ExportSetting) -> GateFailed:
+    """Return the error of an export in which nothing passed."""
+    lines = [f"{row.name}: {'; '.join(row.reasons) or 'meant for GPUs'}" for row in record.variants]
+    old = setting.run.path("artifact")
+    kept = f"; the older artifact in {old} is untouched" if old.exists() else ""
+    return GateFailed(
+        "\n  ".join([f"no variant passes its gates, so no artifact was written{kept}", *lines]),
+        hint="the bounds stand in the recipe's section gates; --set gates.KEY=VALUE changes one",
+    )

@@ -1,0 +1,42 @@
+"""What every step of one export reads: the run, its rows, the reference, the graph, where to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ackd_deploy.export.graph import Graph
+from ackd_deploy.export.inputs import Inputs
+from ackd_deploy.export.reference import Reference
+from ackd_deploy.recipe import Recipe
+from ackd_deploy.run import Run
+
+__all__ = ["ExportSetting"]
+
+
+@dataclass(frozen=True, eq=False)
+class ExportSetting:
+    """One export under way.
+
+    Attributes:
+        run: its folder.
+        inputs: student and rows.
+        reference: the student's answers in PyTorch.
+        graph: the exported fp32 graph.
+        provider: execution provider to measure on.
+        threads: of one run in the gates on quality.
+        folder: for files under construction.
+    """
+
+    run: Run
+    inputs: Inputs
+    reference: Reference
+    graph: Graph
+    provider: str
+    threads: int
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        return self.run.recipe
