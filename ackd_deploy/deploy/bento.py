@@ -19,7 +19,6 @@ __all__ = ["BuiltBento", "build_bento"]
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
 _ROOMS = ("artifact", "runtime", "serving", "tasks")
-_MODULES = ("__init__.py", "allocator.py", "errors.py", "files.py", "console.py", "py.typed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,9 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
     (folder / "requirements.txt").write_text(_requirements(serving, manifest), encoding="utf-8")
     for room in _ROOMS:
         shutil.copytree(_PACKAGE / room, folder / "ackd_deploy" / room, ignore=ignore)
-    for module in _MODULES:
-        if (_PACKAGE / module).is_file():
-            shutil.copyfile(_PACKAGE / module, folder / "ackd_deploy" / module)
+    # The modules beside the folders are what all of them stand on.
+    for module in (*_PACKAGE.glob("*.py"), _PACKAGE / "py.typed"):
+        shutil.copyfile(module, folder / "ackd_deploy" / module.name)
     # What the manifest lists was checked; whatever else lies in the folder stays where it is.
     for relative in ("ackd.json", *manifest.files):
         target = folder / "artifact" / relative

@@ -230,8 +230,19 @@ def _get(url: str) -> tuple[int, Any]:
 
 
 def artifact_variables(artifact: Path, provider: str, threads: int | None, workers: int | None) -> dict[str, str]:
-    """Return the variables that point a service at an artifact."""
-    variables = {"ACKD_ARTIFACT": str(artifact.resolve()), "ACKD_PROVIDER": provider}
+    """Return the variables that point a service at an artifact.
+
+    Raises:
+        ArtifactError: the folder's path is not UTF-8.
+    """
+    path = str(artifact.resolve())
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        message = f"the artifact's path {shown} is not UTF-8: ONNX Runtime cannot open it"
+        raise ArtifactError(message, hint="rename the folder") from None
+    variables = {"ACKD_ARTIFACT": path, "ACKD_PROVIDER": provider}
     for name, number in (("ACKD_THREADS", threads), ("ACKD_WORKERS", workers)):
         if number is not None:
             variables[name] = str(number)

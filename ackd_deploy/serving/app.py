@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ackd_deploy.serving.body import BodyReader
 from ackd_deploy.serving.classify import Classify
+from ackd_deploy.serving.headers import SafetyHeaders
 from ackd_deploy.serving.health import Health
 from ackd_deploy.serving.http import Guard, json_response
 from ackd_deploy.serving.info import Info
@@ -56,6 +57,8 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
         Route("/classify", guard("classify", classify, private=True), methods=["POST"]),
         Route("/info", guard("info", Info(lifecycle), private=True)),
         Route("/livez", guard("livez", health.live)),
+        # BentoML's name for it.
+        Route("/healthz", guard("livez", health.live)),
         Route("/readyz", guard("readyz", health.ready)),
         Route("/metrics", guard("metrics", health.metrics)),
         Route("/openapi.json", guard("openapi", describe)),
@@ -64,7 +67,7 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
         Route("/", guard("page", Page())),
         *_v2_routes(KServe(lifecycle, reader, classify), guard),
     ]
-    middleware = []
+    middleware = [Middleware(SafetyHeaders)]
     if settings.cors_origins:
         middleware.append(
             Middleware(
@@ -77,6 +80,8 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
         )
     refusals = {HTTPException: guard.refuse}
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=refusals)
+    # A redirect would go to whatever host the request names.
+    app.router.redirect_slashes = False
     app.state.lifecycle = lifecycle
     return app
 

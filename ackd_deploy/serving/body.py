@@ -34,39 +34,48 @@ class BodyReader:
             check_type: refuse a declared content type that is not JSON.
 
         Raises:
-            Problem: 413 too large, 408 too slow, 429 too many bodies at once, 415 not JSON.
+            Problem: 413 too large, 408 too slow, 429 too many bodies at once, 415 not JSON or packed.
             ClientDisconnect: the client has gone.
         """
         if check_type:
             _check_type(request.headers.get("content-type"))
+        _check_encoding(request.headers.get("content-encoding"))
         declared = header_length(request.headers.get("content-length"))
         if declared is not None and declared > self.max_body_bytes:
             # A client that asked first (Expect: 100-continue) has sent nothing yet: answer at once.
             if "expect" not in request.headers and declared <= _DISCARD_BYTES:
                 await _discard(request)
             raise self._too_large()
-        reserved = self.max_body_bytes if declared is None else declared
-        if self.reading + reserved > self.max_reading_bytes:
-            raise try_later(429, "too_busy", "too many request bodies are being read; try again", 1)
-        self.reading += reserved
         try:
             async with asyncio.timeout(self.body_seconds):
                 return await self._collect(request)
         except TimeoutError:
             message = f"the body did not arrive within {self.body_seconds:g} seconds"
             raise Problem(408, "slow_body", message, headers={"Connection": "close"}) from None
-        finally:
-            self.reading -= reserved
 
     async def _collect(self, request: Request) -> bytes:
+        """Gather the pieces. What has arrived is counted, and not what was promised, which costs the client nothing."""
         chunks: list[bytes] = []
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self.max_body_bytes:
-                raise self._too_large()
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        size = counted = 0
+        try:
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > self.max_body_bytes:
+                    raise self._too_large()
+                chunks.append(chunk)
+                # A body that is there whole waits for nothing, so nobody can keep it out.
+                if not message.get("more_body", False):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                if self.reading + len(chunk) > self.max_reading_bytes:
+                    raise try_later(429, "too_busy", "too many request bodies are being read; try again", 1)
+                self.reading += len(chunk)
+                counted += len(chunk)
+        finally:
+            self.reading -= counted
 
     def _too_large(self) -> Problem:
         message = f"the body is larger than {self.max_body_bytes} bytes; send fewer texts at a time"
@@ -96,3 +105,10 @@ def _check_type(header: str | None) -> None:
             "not_json",
             f"content type {media_type[:80]!r} is not JSON; send the header content-type: application/json",
         )
+
+
+def _check_encoding(header: str | None) -> None:
+    if header is not None and header.strip().lower() not in ("", "identity"):
+        message = f"content-encoding {header[:80]!r} is not taken; send the body as it is"
+        # What would be taken instead (RFC 7694).
+        raise Problem(415, "packed_body", message, headers={"Accept-Encoding": "identity"})

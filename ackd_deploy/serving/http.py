@@ -27,9 +27,13 @@ _CLIENT_GONE = 499
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return JSON in UTF-8."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    return Response(body, status, headers, "application/json")
+    """Return JSON in UTF-8. Half a character, as in a path that is not UTF-8, is escaped."""
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        encoded = body.encode()
+    except UnicodeEncodeError:
+        encoded = json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+    return Response(encoded, status, headers, "application/json")
 
 
 class Guard:

@@ -6,9 +6,10 @@ import datetime
 import json
 import logging
 import sys
+import time
 from typing import Any
 
-__all__ = ["JsonFormatter", "log", "set_up_logs"]
+__all__ = ["JsonFormatter", "Sparingly", "log", "set_up_logs"]
 
 log = logging.getLogger("ackd_service")
 
@@ -29,6 +30,25 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class Sparingly:
+    """Warnings that a client can cause at will: one line in so many seconds, which counts those left out."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+        self._left_out = 0
+
+    def warning(self, message: str, *values: object) -> None:
+        """Log, or count."""
+        now = time.monotonic()
+        if now < self._next:
+            self._left_out += 1
+            return
+        fields = {"event": "refused", "left_out_before": self._left_out}
+        log.warning(message, *values, extra={"fields": fields})
+        self._next, self._left_out = now + self._seconds, 0
 
 
 def set_up_logs() -> None:

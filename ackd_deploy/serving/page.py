@@ -38,7 +38,6 @@ class Page:
         self._body = html.encode()
         self._headers = {
             "Content-Security-Policy": content_security_policy(html),
-            "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "no-cache",
         }

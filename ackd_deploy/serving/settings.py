@@ -53,6 +53,9 @@ class Settings(BaseModel):
         None, description="Runs of the model at a time, which share the threads; up to 4 by default."
     )
 
+    max_head_bytes: Count = Field(32_768, description="Bytes of a request's headers; more are answered 431.")
+    max_head_lines: Count = Field(100, description="Lines of a request's headers; more are answered 431.")
+    max_url_bytes: Count = Field(8192, description="Bytes of a request's address; more are answered 414.")
     max_body_bytes: Count = Field(1_048_576, description="Bytes of one request's body.")
     max_reading_bytes: Count = Field(67_108_864, description="Bytes of all bodies being read at once.")
     max_characters: Count = Field(20_000, description="Characters of one text (a pair counts as two texts).")
@@ -61,6 +64,7 @@ class Settings(BaseModel):
     max_batch_rows: Count = Field(32, description="Texts in one run of the model.")
     max_batch_tokens: Count = Field(4096, description="Padded tokens in one run of the model.")
 
+    head_seconds: Seconds = Field(10.0, description="Time for a client to send its headers; then 408.")
     body_seconds: Seconds = Field(10.0, description="Time for a client to send its body; then 408.")
     queue_seconds: Seconds = Field(10.0, description="Time a text may wait for the model; then 503.")
     stuck_seconds: Seconds = Field(60.0, description="A run of the model longer than this makes /livez fail.")
@@ -114,6 +118,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if variable not in known:
             close = difflib.get_close_matches(variable, known, n=1)
             problems.append(f"{variable} is unknown" + (f"; did you mean {close[0]}?" if close else ""))
+        elif known[variable] == "token" and not value.strip():
+            # A secret that was not filled in must not turn authentication off.
+            problems.append(f"{variable} is empty: set a token, or remove the variable to ask for none")
         elif value != "":
             field = known[variable]
             values[field] = tuple(part.strip() for part in value.split(",")) if field == "cors_origins" else value

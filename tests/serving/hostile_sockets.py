@@ -35,7 +35,7 @@ async def hostile_connection(port: int, rng: random.Random) -> int | str:
         if kind == 1:
             return await _send_until_answered(writer, answer, _dripping_body(), "dripping body cut off")
         if kind == 2:
-            # The service leaves heads without end to a proxy: nobody waits for them, and the client gives up.
+            # A head that is not finished, given up before the service's time for it is over.
             for line in (HEAD, *(b"x-slow: %d\r\n" % index for index in range(rng.randint(1, 6)))):
                 writer.write(line)
                 await asyncio.sleep(0.2)

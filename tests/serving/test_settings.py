@@ -19,7 +19,7 @@ def test_variables_are_typed():
     settings = load_settings(
         {
             "ACKD_ARTIFACT": "/a", "ACKD_THREADS": "3", "ACKD_LOG_REQUESTS": "true", "ACKD_QUEUE_SECONDS": "0.5",
-            "ACKD_CORS_ORIGINS": "https://a.example, https://b.example", "ACKD_TOKEN": "", "ACKD_WORKERS": "2",
+            "ACKD_CORS_ORIGINS": "https://a.example, https://b.example", "ACKD_VARIANT": "", "ACKD_WORKERS": "2",
         }
     )  # fmt: skip
     assert settings.artifact == Path("/a")
@@ -27,6 +27,12 @@ def test_variables_are_typed():
     assert (settings.log_requests, settings.queue_seconds) == (True, 0.5)
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.token is None
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_an_empty_token_is_refused_and_does_not_turn_authentication_off(value: str):
+    with pytest.raises(UsageError, match="ACKD_TOKEN is empty"):
+        load_settings({"ACKD_TOKEN": value})
 
 
 def test_every_mistake_is_named_at_once():
