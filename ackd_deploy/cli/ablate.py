@@ -55,7 +55,7 @@ def command(
     if not is_first():
         return
 
-    from ackd_deploy.experiments.ablation_report import ablation_table, write_ablation
+    from ackd_deploy.experiments.ablation_report import ablation_json, ablation_table, write_ablation
     from ackd_deploy.experiments.comparison import compare_series
 
     task = run.recipe.data.task
@@ -72,11 +72,11 @@ def command(
     }
     files = write_ablation(results, facts, run.path("ablation"))
     if as_json:
-        console.emit_json({**facts, **results})
+        console.emit_json(ablation_json(results, facts))
         return
     for held_out, rows in results.items():
         figures, count = teacher.held_out(held_out)
-        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {100 * figures[rows[0]['metric']]:.2f}"
+        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {100 * figures[rows[0].metric]:.2f}"
         console.print_table(ablation_table(rows, title=title))
     console.log("* a difference is shown: the interval, over other seeds and other rows, leaves out 0")
     console.log(f"written: {', '.join(map(str, files))}")

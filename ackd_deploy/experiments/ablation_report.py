@@ -4,44 +4,46 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from ackd_deploy.experiments.comparison import REFERENCES
+from ackd_deploy.experiments.records import GapRecord, MethodRecord
 from ackd_deploy.files import atomic_file, write_json, write_text
 
-__all__ = ["ablation_table", "write_ablation"]
-
-_REFERENCES = ("kd", "finetune")
+__all__ = ["ablation_json", "ablation_table", "write_ablation"]
 
 
-def ablation_table(rows: list[dict[str, Any]], *, title: str) -> Table:
+def ablation_table(rows: Sequence[MethodRecord], *, title: str) -> Table:
     """Return the printed table; figures in points (hundredths)."""
     table = Table(title=title)
     table.add_column("method")
-    table.add_column(f"{rows[0]['metric']} (mean ± sd)", justify="right")
+    table.add_column(f"{rows[0].metric} (mean ± sd)", justify="right")
     table.add_column("seeds", justify="right")
-    for reference in _REFERENCES:
+    for reference in REFERENCES:
         table.add_column(f"vs {reference} [95 %]", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right")
     for row in rows:
-        spread = "" if row["std"] is None else f" ± {100 * row['std']:.2f}"
-        gaps = [_gap(row["differences"].get(reference)) for reference in _REFERENCES]
-        table.add_row(
-            row["method"], f"{100 * row['mean']:.2f}{spread}", str(len(row["seeds"])), *gaps, f"{row['seconds']:.0f}"
-        )
+        spread = "" if row.std is None else f" ± {100 * row.std:.2f}"
+        gaps = [_gap(row.differences[name]) if name in row.differences else "" for name in REFERENCES]
+        table.add_row(row.method, f"{100 * row.mean:.2f}{spread}", str(len(row.seeds)), *gaps, f"{row.seconds:.0f}")
     return table
 
 
-def _gap(gap: dict[str, Any] | None) -> str:
-    if gap is None:
-        return ""
-    mark = " *" if gap["beyond_noise"] else ""
-    return f"{100 * gap['mean']:+.2f} [{100 * gap['low']:+.2f}, {100 * gap['high']:+.2f}]{mark}"
+def _gap(gap: GapRecord) -> str:
+    mark = " *" if gap.beyond_noise else ""
+    return f"{100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]{mark}"
 
 
-def write_ablation(results: dict[str, list[dict[str, Any]]], facts: dict[str, Any], folder: Path) -> list[Path]:
+def ablation_json(results: Mapping[str, Sequence[MethodRecord]], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``facts`` and results as plain JSON data."""
+    return {**facts, **{rows: [record.model_dump(mode="json") for record in found] for rows, found in results.items()}}
+
+
+def write_ablation(results: Mapping[str, Sequence[MethodRecord]], facts: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write results.json, results.csv (one line a training) and results.svg.
 
     Args:
@@ -53,33 +55,33 @@ def write_ablation(results: dict[str, list[dict[str, Any]]], facts: dict[str, An
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "results.json", {**facts, **results})
+    write_json(folder / "results.json", ablation_json(results, facts))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["rows", "method", "seed", results["validation"][0]["metric"]])
+    writer.writerow(["rows", "method", "seed", results["validation"][0].metric])
     for held_out, rows in results.items():
         for row in rows:
-            values = zip(row["seeds"], row["values"], strict=True)
-            writer.writerows([held_out, row["method"], seed, value] for seed, value in values)
+            values = zip(row.seeds, row.values, strict=True)
+            writer.writerows([held_out, row.method, seed, value] for seed, value in values)
     write_text(folder / "results.csv", text.getvalue())
     _plot(results, folder / "results.svg")
     return [folder / name for name in ("results.json", "results.csv", "results.svg")]
 
 
-def _plot(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
+def _plot(results: Mapping[str, Sequence[MethodRecord]], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    methods = [row["method"] for row in results["validation"]]
+    methods = [row.method for row in results["validation"]]
     figure = Figure(figsize=(6.0 * len(results) + 1.0, 0.5 * len(methods) + 1.4), layout="constrained")
     panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
     for axes, (held_out, rows) in zip(panels, results.items(), strict=True):
         for place, row in enumerate(rows):
-            values = [100 * value for value in row["values"]]
-            mean, spread = 100 * row["mean"], 100 * (row["std"] or 0.0)
+            values = [100 * value for value in row.values]
+            mean, spread = 100 * row.mean, 100 * (row.std or 0.0)
             axes.plot(values, [place] * len(values), "o", color="#4477aa", alpha=0.45, markersize=5)
             axes.errorbar(mean, place, xerr=spread, fmt="D", color="#222222", capsize=4, markersize=5)
         axes.set_title(f"{held_out} rows")
-        axes.set_xlabel(f"{rows[0]['metric']} in points: each seed, mean ± standard deviation")
+        axes.set_xlabel(f"{rows[0].metric} in points: each seed, mean ± standard deviation")
         axes.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(methods)), methods)
     panels[0].invert_yaxis()

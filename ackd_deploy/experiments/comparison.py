@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ackd_deploy.experiments.records import GapRecord, MethodRecord
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.paired import Difference, pooled_difference
 
-__all__ = ["Series", "compare_series", "difference", "seed_pairs", "summary"]
+__all__ = ["REFERENCES", "Series", "compare_series", "difference", "seed_pairs", "summary"]
 
 Array = NDArray[Any]
+
+REFERENCES = ("kd", "finetune")
+"""The methods that every other one is compared with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,35 +67,28 @@ def difference(task: Task, series: Series, reference: Series) -> Difference:
     return pooled_difference(task, [seed_pairs(series, reference)], series.labels)
 
 
-def compare_series(task: Task, everything: list[Series]) -> list[dict[str, Any]]:
-    """Return one row a method, as plain data: mean, std, and differences to ``kd`` and ``finetune`` where they are."""
+def compare_series(task: Task, everything: list[Series]) -> list[MethodRecord]:
+    """Return a record for each method, with its differences to ``kd`` and ``finetune`` where they are."""
     found = {series.method: series for series in everything}
-    rows = []
+    records = []
     for series in everything:
         mean, deviation = summary(series, task)
-        gaps = {
-            name: difference(task, series, found[name])
-            for name in ("kd", "finetune")
-            if name in found and name != series.method
-        }
-        rows.append(
-            {
-                "method": series.method,
-                "metric": task.metric.name,
-                "seeds": series.seeds,
-                "values": [entry[task.metric.name] for entry in series.metrics],
-                "mean": mean,
-                "std": deviation,
-                "seconds": float(np.mean(series.seconds)),
-                "differences": {
-                    name: {
-                        "mean": gap.difference,
-                        "low": gap.interval[0],
-                        "high": gap.interval[1],
-                        "beyond_noise": gap.is_shown,
-                    }
-                    for name, gap in gaps.items()
-                },
-            }
+        references = [name for name in REFERENCES if name in found and name != series.method]
+        records.append(
+            MethodRecord(
+                method=series.method,
+                metric=task.metric.name,
+                seeds=series.seeds,
+                values=[entry[task.metric.name] for entry in series.metrics],
+                mean=mean,
+                std=deviation,
+                seconds=float(np.mean(series.seconds)),
+                differences={name: _gap(difference(task, series, found[name])) for name in references},
+            )
         )
-    return rows
+    return records
+
+
+def _gap(found: Difference) -> GapRecord:
+    low, high = found.interval
+    return GapRecord(mean=found.difference, low=low, high=high, beyond_noise=found.is_shown)

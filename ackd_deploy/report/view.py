@@ -13,7 +13,7 @@ from ackd_deploy.report.compare import p_value, points
 from ackd_deploy.report.saved import Predictions, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
 from ackd_deploy.run import EXPORT, Run
-from ackd_deploy.run.records import ExportRecord, HardSentence, ModelRecord
+from ackd_deploy.run.records import BankRecord, ExportRecord, HardSentence, ModelRecord, Record
 from ackd_deploy.tasks.paired import paired_difference
 
 __all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "shown_label", "verdict"]
@@ -137,14 +137,12 @@ def page_facts(run: Run) -> dict[str, Any]:
     for stage, entry in run.entries().items():
         record = entry.record
         model = record if isinstance(record, ModelRecord) else None
-        training = model.training if model else None
-        seconds = training.seconds if training else getattr(record, "seconds", None)
         stages.append(
             {
                 "name": stage,
                 "state": entry.state,
                 "finished": _moment(entry.finished),
-                "seconds": seconds,
+                "seconds": _seconds(record),
                 "device": model.device if model else MISSING,
                 "precision": model.precision if model else MISSING,
                 "threads": model.threads if model else None,
@@ -166,6 +164,12 @@ def page_facts(run: Run) -> dict[str, Any]:
 def _moment(recorded: str | None) -> str:
     """2026-01-31T12:00:00+00:00 is 2026-01-31 12:00:00 UTC."""
     return MISSING if recorded is None else recorded.replace("T", " ", 1).replace("+00:00", " UTC")
+
+
+def _seconds(record: Record | None) -> float | None:
+    if isinstance(record, ModelRecord):
+        return record.training.seconds if record.training else None
+    return record.seconds if isinstance(record, BankRecord | ExportRecord) else None
 
 
 def _machine(run: Run) -> dict[str, Any]:

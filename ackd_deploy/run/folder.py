@@ -7,17 +7,16 @@ run that was killed anywhere is either before a stage's end or after it.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ackd_deploy.errors import ArtifactError, RecipeError, RunLocked, RunMismatch, UsageError
+from ackd_deploy.errors import RunMismatch, UsageError
 from ackd_deploy.files import remove_leftovers, write_text
-from ackd_deploy.locking import exclusive
-from ackd_deploy.recipe import Recipe, dump_recipe, parse_recipe
+from ackd_deploy.recipe import Recipe, dump_recipe
 from ackd_deploy.run.mismatch import recipe_differences
+from ackd_deploy.run.opening import check_unused, clear, locked, read_run
 from ackd_deploy.run.records import ModelRecord, Record
 from ackd_deploy.run.stages import EXPORT, Stage, parse_stage, student_stage
 from ackd_deploy.run.state import RunState, StageEntry, now, read_state, write_state
@@ -26,7 +25,6 @@ from ackd_deploy.run.versions import package_versions
 __all__ = ["Run"]
 
 R = TypeVar("R", bound=Record)
-_LOCK = ".lock"
 
 
 class Run:
@@ -55,12 +53,7 @@ class Run:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file, not a run's folder")
         if fresh and manifest.exists():
-            with _lock(folder):
-                for entry in folder.iterdir():
-                    if entry.is_dir() and not entry.is_symlink():
-                        shutil.rmtree(entry)
-                    elif entry.name != _LOCK:
-                        entry.unlink()
+            clear(folder)
         if manifest.exists():
             run = cls.load(folder)
             differences = recipe_differences(run.recipe, recipe)
@@ -77,16 +70,7 @@ class Run:
                 run._state.seed = recipe.seed
                 run.reset(*(map(parse_stage, run._state.stages) if differences else [EXPORT]))
             return run
-        foreign = (
-            [e.name for e in folder.iterdir() if not e.name.startswith(".") and e.name != "recipe.yaml"]
-            if folder.exists()
-            else []
-        )
-        if foreign:
-            raise UsageError(
-                f"{folder} is not a run: it has no run.json but holds {', '.join(sorted(foreign)[:5])}",
-                hint="give another folder with --run; nothing there was touched",
-            )
+        check_unused(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "recipe.yaml", dump_recipe(recipe))
         state = RunState.new(recipe.name, recipe.seed)
@@ -99,21 +83,13 @@ class Run:
 
         Raises:
             UsageError: there is no run in this folder.
-            ArtifactError: its run.json or recipe.yaml is damaged.
+            ArtifactError: its run.json or recipe.yaml is damaged, or of another version of ackd-deploy.
         """
         folder = Path(folder)
         manifest = folder / "run.json"
         if not manifest.is_file():
             raise UsageError(f"there is no run in {folder}", hint="ackd-deploy distill RECIPE makes one")
-        hint = "start over with --fresh, or restore the file from a backup"
-        try:
-            state = read_state(manifest)
-            text = (folder / "recipe.yaml").read_text(encoding="utf-8")
-            recipe = parse_recipe(text, source=str(folder / "recipe.yaml"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"the run in {folder} is damaged: {error}", hint=hint) from error
-        except (RecipeError, ArtifactError) as error:
-            raise ArtifactError(f"the run in {folder} is damaged: {error.message}", hint=hint) from error
+        state, recipe = read_run(folder)
         return cls(folder, recipe, state)
 
     def _holds_work(self) -> bool:
@@ -131,7 +107,7 @@ class Run:
         Raises:
             RunLocked: another process holds the lock.
         """
-        with _lock(self.folder):
+        with locked(self.folder):
             # Another process may have gone on with the run between our reading it and getting the lock.
             self._state = read_state(self.path("run.json"))
             remove_leftovers(self.folder)
@@ -218,15 +194,3 @@ class Run:
 
     def _write(self) -> None:
         write_state(self.path("run.json"), self._state)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    try:
-        with exclusive(folder / _LOCK, wait=False):
-            yield
-    except BlockingIOError as error:
-        raise RunLocked(
-            f"another process is working in {folder}",
-            hint="wait until it ends, or give this run another folder with --run",
-        ) from error

@@ -69,13 +69,15 @@ def read_state(path: Path) -> RunState:
     """Read run.json.
 
     Raises:
-        ArtifactError: it is missing, damaged, or of another version of ackd-deploy.
+        ArtifactError: it is missing, damaged, or of another version of ackd-deploy; then with a hint of its own.
     """
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("schema_version") != _SCHEMA:
+    # The first version called it "schema".
+    version = content.get("schema_version", content.get("schema")) if isinstance(content, dict) else None
+    if type(version) is int and version != _SCHEMA:
         raise ArtifactError(
-            f"{path} is not a run of this version of ackd-deploy",
-            hint="make the run again with --fresh, or read it with the version that made it",
+            f"another version of ackd-deploy wrote {path} (schema version {version}; this one reads {_SCHEMA})",
+            hint="start over with --fresh, or read the run with the version that made it",
         )
     try:
         return RunState.model_validate(content)

@@ -87,7 +87,7 @@ def test_other_problem_types(problem_type: str) -> None:
 def test_rows_for_the_table() -> None:
     right = np.ones((2, 10), dtype=bool)
     rows = compare_series(SINGLE_LABEL, [series(name, right) for name in ("finetune", "kd", "ackd")])
-    assert [sorted(row["differences"]) for row in rows] == [["kd"], ["finetune"], ["finetune", "kd"]]
+    assert [sorted(row.differences) for row in rows] == [["kd"], ["finetune"], ["finetune", "kd"]]
 
 
 def test_unknown_methods() -> None:

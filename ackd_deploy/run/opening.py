@@ -1,0 +1,84 @@
+"""What is done to a run's folder before it is a run in memory: locked, cleared, checked, read."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ackd_deploy.errors import ArtifactError, RecipeError, RunLocked, UsageError
+from ackd_deploy.locking import exclusive
+from ackd_deploy.recipe import Recipe, parse_recipe
+from ackd_deploy.run.state import RunState, read_state
+
+__all__ = ["check_unused", "clear", "locked", "read_run"]
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder.
+
+    Raises:
+        RunLocked: another process holds the lock.
+    """
+    with ExitStack() as stack:
+        # Only around the lock itself: a full pipe raises BlockingIOError too, and is no other process.
+        try:
+            stack.enter_context(exclusive(folder / _LOCK, wait=False))
+        except BlockingIOError as error:
+            raise RunLocked(
+                f"another process is working in {folder}",
+                hint="wait until it ends, or give this run another folder with --run",
+            ) from error
+        yield
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in a run's folder but its lock.
+
+    Raises:
+        RunLocked: another process is working there.
+    """
+    with locked(folder):
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != _LOCK:
+                entry.unlink()
+
+
+def check_unused(folder: Path) -> None:
+    """Check that a folder without a run holds nothing that belongs to somebody.
+
+    Raises:
+        UsageError: it does.
+    """
+    entries = folder.iterdir() if folder.exists() else ()
+    foreign = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.name != "recipe.yaml")
+    if foreign:
+        raise UsageError(
+            f"{folder} is not a run: it has no run.json but holds {', '.join(foreign[:5])}",
+            hint="give another folder with --run; nothing there was touched",
+        )
+
+
+def read_run(folder: Path) -> tuple[RunState, Recipe]:
+    """Read run.json and recipe.yaml.
+
+    Raises:
+        ArtifactError: one of them is damaged, or of another version of ackd-deploy.
+    """
+    hint = "start over with --fresh, or restore the file from a backup"
+    try:
+        state = read_state(folder / "run.json")
+        text = (folder / "recipe.yaml").read_text(encoding="utf-8")
+        return state, parse_recipe(text, source=str(folder / "recipe.yaml"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"the run in {folder} cannot be read: {error}", hint=hint) from error
+    except RecipeError as error:
+        raise ArtifactError(f"the run in {folder} cannot be read: {error.message}", hint=hint) from error
+    except ArtifactError as error:
+        raise ArtifactError(f"the run in {folder} cannot be read: {error.message}", hint=error.hint or hint) from error
