@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout; progress, log lines and warnings on stderr."""
+"""Console output: results on stdout; progress, log lines and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _PLAIN_SECONDS = 15.0
 
 
 def _stderr() -> Console:
-    # Made for each call: tests and launchers replace sys.stderr, and a kept console would miss that.
+    # Created for each call: tests and launchers replace sys.stderr.
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def log(message: str) -> None:
-    """Tell what is going on, on stderr."""
+    """Print a log line on stderr."""
     _stderr().print(escape(message))
 
 
 def warn(message: str) -> None:
-    """Tell of something that went on differently from what one would expect, on stderr."""
+    """Print a warning on stderr."""
     _stderr().print(f"[yellow]warning:[/yellow] {escape(message)}")
 
 
 def print_result(message: str) -> None:
-    """Print a result on stdout, never wrapped: it may be piped on."""
+    """Print a result on stdout, never wrapped, since it may be piped."""
     Console(highlight=False, soft_wrap=True).print(escape(message))
 
 

@@ -1,14 +1,14 @@
-"""Every error that a user can cause or meet, as one tree.
+"""All errors that a user can cause or meet, as one tree.
 
     AckdError                      (never raised itself)
-    ├── UsageError             2   the command was asked for something it cannot do
+    ├── UsageError             2   what was asked for cannot be done
     │   ├── RecipeError        2   the recipe is wrong: lists every problem found
     │   └── RunMismatch        2   the run folder belongs to another recipe
     ├── GateFailed             3   a measured figure missed its bound
     ├── EnvironmentProblem     4   the machine lacks what was asked for
-    │   ├── DeviceUnavailable  4   --device names a device that isn't there
+    │   ├── DeviceUnavailable  4   --device names a device that does not exist
     │   ├── ProviderUnavailable 4  --provider names a provider that doesn't become active
-    │   ├── MissingExtra       4   an optional package isn't installed
+    │   ├── MissingExtra       4   an optional package is not installed
     │   ├── HubUnreachable     4   a model or data set lives on a hub that can't be reached
     │   └── RunLocked          4   another process works in the run folder
     ├── DataError              5   labeled text, or a model given as input, cannot be used
@@ -60,7 +60,7 @@ class UsageError(AckdError):
 
 
 class RecipeError(UsageError):
-    """The recipe is wrong. ``problems`` has one line for each mistake, so that all are mended at once."""
+    """The recipe is wrong. ``problems`` has one line for each mistake, so that all can be corrected at once."""
 
     def __init__(self, source: str, problems: list[str], *, hint: str | None = None) -> None:
         count = len(problems)
@@ -74,7 +74,7 @@ class RunMismatch(UsageError):
 
 
 class GateFailed(AckdError):
-    """A measured figure missed its bound: the line stops and nothing takes the artifact's name."""
+    """A measured figure missed its bound: the command fails and no artifact is written."""
 
     exit_code = 3
 
@@ -116,7 +116,7 @@ class TrainingDiverged(DataError):
 
 
 class ArtifactError(AckdError):
-    """A file that this tool (or a stranger) wrote is damaged, missing or must not be trusted."""
+    """A file of a run or an artifact is damaged, missing or must not be trusted."""
 
     exit_code = 6
 

@@ -1,4 +1,4 @@
-"""The command line: a file a command, each imported only when it is asked for."""
+"""The command line: one file for each command, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -79,7 +79,11 @@ def _disk_problem(error: OSError) -> EnvironmentProblem | None:
     if error.errno not in _NO_ROOM:
         return None
     where = f" ({error.filename})" if error.filename else ""
-    hint = "write elsewhere, or make it writable" if error.errno == errno.EROFS else "make room, and try again"
+    hint = (
+        "write to another folder, or make it writable"
+        if error.errno == errno.EROFS
+        else "free disk space, and try again"
+    )
     return EnvironmentProblem(f"the disk cannot be written to{where}: {error.strerror}", hint=hint)
 
 
@@ -102,7 +106,7 @@ def _terminate(signum: int, frame: Any) -> None:
 
 def main() -> None:
     """Entry point of the ``ackd-deploy`` command."""
-    # SIGTERM ends a run as Ctrl-C does: what was written stays, and the same command goes on from there.
+    # SIGTERM ends a run as Ctrl-C does: what was written is kept, and the same command continues from there.
     signal.signal(signal.SIGTERM, _terminate)
     # PyTorch's threads wait for each other by spinning, by default for milliseconds: where another process has one of
     # the cores, training was 5 times slower (14 samples a second against 70). This bounds the wait to microseconds.

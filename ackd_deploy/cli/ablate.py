@@ -43,7 +43,7 @@ def command(
     """
     need("train", "report")
     loaded = load_recipe(recipe, overrides=overrides)
-    # Methods and seeds are this command's, not the recipe's: another choice goes on in the same run.
+    # Methods and seeds are arguments, not part of the recipe: another choice continues the same run.
     plain = loaded.model_copy(update={"distill": loaded.distill.model_copy(update={"baselines": []})})
     folder = run_folder or runs / f"{loaded.name}-ablation"
 
@@ -78,5 +78,5 @@ def command(
         figures, count = teacher.held_out(held_out)
         title = f"{run.recipe.name}, {count} {held_out} rows: teacher {100 * figures[rows[0].metric]:.2f}"
         console.print_table(ablation_table(rows, title=title))
-    console.log("* a difference is shown: the interval, over other seeds and other rows, leaves out 0")
+    console.log("* significant: the 95 % interval over seeds and rows excludes 0")
     console.log(f"written: {', '.join(map(str, files))}")

@@ -14,6 +14,7 @@ from ackd_deploy.cli.options import (
     training_options,
 )
 from ackd_deploy.extras import need
+from ackd_deploy.run import Run
 
 
 @click.command()
@@ -30,7 +31,11 @@ def command(
 ) -> None:
     """Train the teacher where RECIPE says so, then the student. The same command again resumes."""
     need("train")
-    with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
+
+    def opened() -> Run:
+        return open_run(recipe, overrides=overrides, run_folder=run_folder, runs=runs, fresh=fresh)
+
+    with opened_run(opened, device) as run:
         from ackd_deploy.distill import distill_run
 
         distill_run(run, device=device)

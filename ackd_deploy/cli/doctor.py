@@ -1,4 +1,4 @@
-"""``ackd-deploy doctor``: what this machine has, what of it really works, and what breaks it."""
+"""``ackd-deploy doctor``: what this machine has, what works, and what does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ackd_deploy.errors import EnvironmentProblem, MissingExtra
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """Show versions, devices, providers that really load, CPU features, threads and cgroup quota."""
+    """Show versions, devices, providers that load, CPU features, threads and cgroup quota."""
     facts = _facts()
     if as_json:
         console.emit_json(facts)

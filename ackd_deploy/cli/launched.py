@@ -12,17 +12,17 @@ __all__ = ["is_first", "opened_run"]
 
 
 def is_first() -> bool:
-    """Whether this is the process that speaks and writes: the only one, or the launcher's first."""
+    """Whether this process writes the output: the only one, or the launcher's first."""
     return process_rank() == 0
 
 
 @contextmanager
 def opened_run(open_it: Callable[[], Run], device: str) -> Iterator[Run]:
-    """Open and lock a run; under a launcher the first process does that, and the others read what it opened.
+    """Open and lock a run; under a launcher the first process does that, and the others load the same run.
 
     Args:
         open_it: creates or resumes the run.
-        device: what --device says.
+        device: value of --device.
     """
     if process_count() == 1:
         run = open_it()

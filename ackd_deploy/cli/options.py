@@ -1,4 +1,4 @@
-"""Options that several commands share, and the run that they point to."""
+"""Options that several commands share, and the run that they name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ runs_option: Decorator = click.option(
     "--runs", type=_FOLDER, default=DEFAULT_RUNS, show_default=True, help="Folder that holds the runs."
 )
 _fresh_option: Decorator = click.option(
-    "--fresh", is_flag=True, help="Throw an older run of this name away and start over."
+    "--fresh", is_flag=True, help="Delete an older run of this name and start over."
 )
 _device_option: Decorator = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where to train."
@@ -66,7 +66,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_run(recipe_path: Path, overrides: tuple[str, ...], run_folder: Path | None, runs: Path, fresh: bool) -> Run:
+def open_run(recipe_path: Path, *, overrides: tuple[str, ...], run_folder: Path | None, runs: Path, fresh: bool) -> Run:
     """Create or resume the run that a recipe describes."""
     recipe: Recipe = load_recipe(recipe_path, overrides=overrides)
     return Run.open(run_folder or runs / recipe.name, recipe, fresh=fresh)
@@ -81,5 +81,5 @@ def find_artifact(artifact: Path | None, runs: Path) -> Path:
     """Return the named artifact folder, or that of the newest exported run."""
     if artifact is None:
         return newest_run(runs, having="artifact").path("artifact")
-    # A run's folder is accepted too: people point at what they made.
+    # A run's folder is accepted too, and means its artifact.
     return artifact / "artifact" if (artifact / "run.json").is_file() else artifact

@@ -32,7 +32,7 @@ _ROWS = 4096
 @click.option("--pair", help="Second text, for a model of pairs; with one TEXT.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the result; default: stdout.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
-@click.option("--variant", help="Variant of the artifact to run; default: the one that won.")
+@click.option("--variant", help="Variant of the artifact to run; default: the chosen one.")
 @click.option("--strict", is_flag=True, help="Refuse, rather than fall back to fp32, on a CPU without the features.")
 @provider_option
 @threads_option
@@ -60,7 +60,7 @@ def command(
     from ackd_deploy.runtime import Classifier
 
     classifier = Classifier.load(folder, provider, threads=threads, variant=variant, strict=strict)
-    # A person who types lines wants each answered at once; a file is faster in large pieces.
+    # Typed lines are answered one by one; a file is faster in large chunks.
     at_once = 1 if source is None and not texts and sys.stdin.isatty() else _ROWS
     with _opened(texts, pair, source, pairs=classifier.manifest.text_pairs) as records:
         answers = predictions(classifier, chunked(records, at_once), batch_size)

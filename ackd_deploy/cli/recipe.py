@@ -1,4 +1,4 @@
-"""``ackd-deploy recipe``: what recipes there are, what they say, and whether they are right."""
+"""``ackd-deploy recipe``: list, show, check and create recipes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_recipes(as_json: bool) -> None:
-    """List the recipes that come along."""
+    """List the shipped recipes."""
     entries = [{"name": p.stem, "path": str(p), "summary": _summary(p)} for p in bundled_recipes()]
     if as_json:
         console.emit_json(entries)
@@ -77,9 +77,9 @@ def validate(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
 @click.option("--validation", default="validation.csv", show_default=True, help="Labeled text held out.")
 @click.option("--model", default="google-bert/bert-base-uncased", show_default=True, help="Teacher: folder or hub id.")
 def init(file: Path, train: str, validation: str, model: str) -> None:
-    """Write a commented recipe to FILE, to be filled in."""
+    """Write a commented recipe to FILE, to be completed."""
     if file.exists():
-        raise UsageError(f"{file} exists already and was left as it is", hint="give another name")
+        raise UsageError(f"{file} already exists and was not changed", hint="give another name")
     write_text(file, recipe_template(file, train=train, validation=validation, model=model))
     console.print_result(f"wrote {file}; next: ackd-deploy run {shlex.quote(str(file))}")
 

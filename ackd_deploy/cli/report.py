@@ -18,7 +18,7 @@ from ackd_deploy.extras import need
 def command(run_folder: Path | None, runs: Path, as_json: bool) -> None:
     """Write the report of the newest run (or --run DIR) as one HTML file and print its table.
 
-    A run that is still going can be looked at too: what is not there yet is shown as a dash.
+    It also shows a run in progress: missing figures are dashes.
     """
     need("report")
     run = find_run(run_folder, runs)

@@ -1,4 +1,4 @@
-"""``ackd-deploy run``: distill, export, gate and report in one go."""
+"""``ackd-deploy run``: distill, export, check and report in one command."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ def command(
     provider: str,
     as_json: bool,
 ) -> None:
-    """Distill, export, gate and report what RECIPE says. The same command again resumes."""
+    """Distill, export, check and report RECIPE. The same command again resumes."""
     need("export", "report", "cpu")
-    with opened_run(lambda: open_run(recipe, overrides, run_folder, runs, fresh), device) as run:
+
+    def opened() -> Run:
+        return open_run(recipe, overrides=overrides, run_folder=run_folder, runs=runs, fresh=fresh)
+
+    with opened_run(opened, device) as run:
         from ackd_deploy.distill import distill_run
 
         distill_run(run, device=device)
@@ -49,7 +53,7 @@ def command(
         try:
             artifact = _exported(run, provider, table=not as_json)
         except GateFailed:
-            # What missed its bound, and by how much, is best read there.
+            # The report shows which bound was missed, and by how much.
             console.log(f"report  {write_report(run)}")
             raise
         report = write_report(run)
@@ -62,7 +66,7 @@ def command(
 
 
 def _exported(run: Run, provider: str, *, table: bool) -> Path:
-    """Return the run's artifact: the one that is there and whole, or a new one."""
+    """Return the run's artifact: the existing one if it is complete, or a new one."""
     from ackd_deploy.artifact import open_artifact
     from ackd_deploy.export import export_run
 
@@ -73,6 +77,6 @@ def _exported(run: Run, provider: str, *, table: bool) -> Path:
         except ArtifactError as error:
             console.warn(f"the artifact is exported again: {error.message}")
         else:
-            console.log("export: done before")
+            console.log("export: already done")
             return artifact
     return export_run(run, provider=provider, table=table)

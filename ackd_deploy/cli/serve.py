@@ -42,7 +42,7 @@ def command(
     """
     need("serve", "cpu")
     folder = find_artifact(artifact, runs)
-    # Late: BentoML and what it needs take most of a second.
+    # Imported late: BentoML and its dependencies take most of a second.
     from ackd_deploy.artifact import open_artifact
     from ackd_deploy.deploy.launch import Launch, artifact_variables, curl_line, service_settings
     from ackd_deploy.runtime import effective_cpus
@@ -64,6 +64,6 @@ def command(
         )
         console.print_result(curl_line(url, example) + token)
 
-    if sys.stderr.isatty():  # what reads the service's log expects JSON
+    if sys.stderr.isatty():  # a log collector expects JSON
         console.log(f"serving {folder}; Ctrl-C stops")
     Launch(host, port, workers, variables, announce).run()

@@ -1,4 +1,4 @@
-"""``ackd-deploy verify``: is this artifact whole, and does it answer here as it did where it was gated?"""
+"""``ackd-deploy verify``: checks that an artifact is complete and answers as it did when it was exported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The teacher feature bank: logits and pooled features of every training row, computed once and memory-mapped.
 
-The frozen teacher runs once over the data. Its features then serve as positives and as negatives in every step and
-every method, and never go stale, unlike the momentum memories of CRD and CoDIR.
+The frozen teacher runs once over the data. Its features are the positives and the negatives of every step and every
+method. They stay exact, unlike the momentum memories of CRD and CoDIR.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["TeacherBank", "bank_key", "build_bank", "open_bank"]
 
 _CHUNK = 4096
 _MANIFEST = "manifest.json"
-# Mapped pages count as ours until they are given back, and the kernel maps 16 around each that is touched: 20 lookups
-# of 512 rows hold up to 600 MB. Below this size of the bank it isn't worth the trouble.
+# Mapped pages count as this process's memory until they are released, and the kernel maps 16 around each that is read:
+# 20 lookups of 512 rows hold up to 600 MB. A smaller bank needs no release.
 _RELEASE_BYTES = 512 * 2**20
 _RELEASE_LOOKUPS = 20
 
@@ -93,7 +93,7 @@ class TeacherBank:
         return torch.from_numpy(self._arrays[name][rows]).to(self.device)
 
     def _release(self) -> None:
-        # The kernel keeps the pages in its cache; they only stop being counted as this process's.
+        # The kernel keeps the pages in its cache; they only stop counting as this process's memory.
         for array in self._arrays.values():
             array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
@@ -110,28 +110,28 @@ def build_bank(
 ) -> None:
     """Fill the bank in ``folder``, or what is missing or damaged of it.
 
-    It is made in chunks of 4,096 rows, each with a checksum in the manifest: a killed build goes on with the next
-    chunk, and a damaged chunk alone is computed anew.
+    It is made in chunks of 4,096 rows, each with a checksum in the manifest: a killed build continues with the next
+    chunk, and only damaged chunks are computed again.
 
     Args:
         teacher: classifier; frozen.
         encoded: the training rows.
         folder: the bank's folder.
-        key: from `bank_key`; a bank of another key is thrown away, and that is said.
+        key: from `bank_key`; a bank of another key is removed with a warning.
         device: where to compute.
         dtype: of the matrix products.
         stop: asked after every chunk.
 
     Raises:
         EnvironmentProblem: the disk is full.
-        KeyboardInterrupt: ``stop`` said so.
+        KeyboardInterrupt: ``stop`` returned True.
     """
     manifest = _manifest(folder, key, _shapes(teacher, encoded, key))
     count = -(-len(encoded) // _CHUNK)
     written = [chunk for chunk in range(count) if str(chunk) in manifest["chunks"]]
     damaged = [chunk for chunk in written if _digest(folder, manifest, chunk) != manifest["chunks"][str(chunk)]]
     if damaged:
-        warn(f"the bank in {folder} is damaged in {len(damaged)} of {count} parts: these are computed anew")
+        warn(f"the bank in {folder} is damaged in {len(damaged)} of {count} chunks: these are computed again")
     good = set(written) - set(damaged)
     todo = [chunk for chunk in range(count) if chunk not in good]
     if not todo:
@@ -144,7 +144,7 @@ def build_bank(
             arrays = _compute(teacher, encoded, _chunk_rows(chunk, len(encoded)), key, device, dtype, advance)
             _write_chunk(folder, manifest, chunk, arrays)
             if stop():
-                log(f"stopped after part {chunk + 1} of {count} of the bank")
+                log(f"stopped after chunk {chunk + 1} of {count} of the bank")
                 raise KeyboardInterrupt
 
 
@@ -179,11 +179,11 @@ def open_bank(folder: Path, key: dict[str, Any], device: torch.device) -> Teache
     """Open a bank that `build_bank` has filled and checked.
 
     Raises:
-        ArtifactError: it is of another key, or not whole.
+        ArtifactError: it has another key, or is incomplete.
     """
     manifest = read_json(folder / _MANIFEST)
     if manifest.get("key") != key or len(manifest.get("chunks", {})) != -(-key["rows"] // _CHUNK):
-        raise ArtifactError(f"the bank in {folder} is not the one that was asked for")
+        raise ArtifactError(f"the bank in {folder} does not belong to this teacher and data, or is incomplete")
     return TeacherBank(folder, manifest, device)
 
 
@@ -200,9 +200,9 @@ def _manifest(folder: Path, key: dict[str, Any], shapes: dict[str, dict[str, Any
             if manifest["key"] == key and manifest["arrays"] == shapes:
                 return manifest
             differing = [name for name in key if manifest["key"].get(name) != key[name]]
-            warn(f"the bank in {folder} is of another {' and '.join(differing) or 'shape'}: it is made anew")
+            warn(f"the bank in {folder} was made with another {' and '.join(differing) or 'shape'}: it is made again")
         except (ArtifactError, KeyError, TypeError, AttributeError):
-            warn(f"the bank in {folder} has no readable manifest: it is made anew")
+            warn(f"the bank in {folder} has no readable manifest: it is made again")
         shutil.rmtree(folder)
     return {"key": key, "arrays": shapes, "chunks": {}}
 
@@ -216,7 +216,7 @@ def _row_bytes(entry: dict[str, Any]) -> int:
 
 
 def _reserve(folder: Path, manifest: dict[str, Any]) -> None:
-    """Take the disk space at once: a full disk shows now, and not as a bus error in a mapped page."""
+    """Allocate the disk space at once: a full disk is an error now, and not a bus error in a mapped page later."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, entry in manifest["arrays"].items():
         size = _row_bytes(entry) * entry["shape"][0]
@@ -229,7 +229,7 @@ def _reserve(folder: Path, manifest: dict[str, Any]) -> None:
                 raise
             raise EnvironmentProblem(
                 f"the disk is full: the bank in {folder} needs {size / 1e6:.0f} MB for {name}",
-                hint="make room, or train on fewer rows with --set data.train_rows=N",
+                hint="free disk space, or train on fewer rows with --set data.train_rows=N",
             ) from error
         finally:
             os.close(handle)
@@ -245,7 +245,7 @@ def _write_chunk(folder: Path, manifest: dict[str, Any], chunk: int, arrays: dic
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-    # Only now, with the bytes on the disk, does the manifest speak of them.
+    # The manifest lists a chunk only after its bytes are on the disk.
     manifest["chunks"][str(chunk)] = digest.hexdigest()
     write_json(folder / _MANIFEST, manifest)
 

@@ -1,4 +1,4 @@
-"""What the stages of one distillation share: data, device, teacher; each made when it is first needed."""
+"""What the stages of one distillation share: data, device, teacher; each is loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Context"]
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """One distillation under way.
+    """One distillation in progress.
 
     Attributes:
         run: its folder.
@@ -72,7 +72,7 @@ class Context:
         return layer_map(student.layer_map, student.layers, self.config.num_hidden_layers)
 
     def check(self) -> None:
-        """Refuse what cannot work before anything is trained."""
+        """Raise an error for a recipe that cannot work, before anything is trained."""
         student = self.recipe.student
         check_student(student)
         if student.init not in ("teacher", "random"):
@@ -94,7 +94,7 @@ class Context:
     def _train(self) -> tuple[LabeledTexts, bool]:
         data, known = self.recipe.data, label_names_of(self.source)
         if not data.task.has_classes or self.recipe.teacher.finetune is None:
-            # A teacher that is used as it is says what the labels are; without names, their number is still known.
+            # A teacher that is not fine-tuned defines the labels; without names, their number is still known.
             generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
             names = known or generic if data.task.has_classes else None
             return load_rows(data.train, data, names), self.recipe.teacher.finetune is None
@@ -107,7 +107,7 @@ class Context:
 
     @property
     def keeps_head(self) -> bool:
-        """Whether the teacher's head already tells these labels apart, by name."""
+        """Whether the teacher's head already has these labels, by name."""
         return self._train[1]
 
     @cached_property
@@ -124,7 +124,7 @@ class Context:
         rows = load_rows(source, self.recipe.data, self.train_rows.label_names)
         shared = len(shared_rows(self.train_rows, rows))
         if shared:
-            warn(f"{shared} of {len(rows)} {name} rows stand in the training data too")
+            warn(f"{shared} of {len(rows)} {name} rows are in the training data too")
         return rows
 
     @cached_property
@@ -150,7 +150,7 @@ class Context:
         rows = self.train_rows
         return load_classifier(self.run.path("teacher"), rows.label_names, rows.problem_type)
 
-    def say(self, message: str) -> None:
-        """Log from the first process alone."""
+    def log(self, message: str) -> None:
+        """Log, from the first process only."""
         if self.process_group.is_first:
             log(message)

@@ -1,4 +1,4 @@
-"""The losses on hidden states at work in a training: student features against the teacher's bank."""
+"""The losses on hidden states in a training: student features against the teacher's bank."""
 
 from __future__ import annotations
 
@@ -129,9 +129,9 @@ class FeatureLoss(nn.Module):
         return self._mean(contrast, weights, batch, counted, self._layer_weights)
 
     def _negatives(self, batch: Batch, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the teacher's features [M, K, H] of the candidates, and which are negatives of whom, [B, K]."""
+        """Return the teacher's features [M, K, H] of the candidates, and which are negatives of which row, [B, K]."""
         rule = self._cdl.negatives
-        # CoDIR's negatives come from its memory, whatever the recipe says of CDL's.
+        # CoDIR has a memory of negatives, so that its candidates always come from the bank.
         if rule.source == "batch" and self._feature != "codir":
             others = batch.rows
         else:

@@ -23,7 +23,7 @@ __all__ = ["DistillObjective", "student_objective"]
 
 
 class DistillObjective(Objective):
-    """The loss of one method, with what it learns beside the student.
+    """The loss of one method, with its own parameters.
 
     Args:
         weights: what the loss is made of.

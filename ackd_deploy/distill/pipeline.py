@@ -28,24 +28,24 @@ def student_folders(run: Run) -> dict[str, Path]:
 
 
 def distill_run(run: Run, *, device: str = "auto") -> None:
-    """Run the stages ``teacher``, ``bank`` and ``student-METHOD`` that aren't done yet.
+    """Run the stages ``teacher``, ``bank`` and ``student-METHOD`` that are not done yet.
 
-    The caller holds the run's lock. Everything resumes: done stages are checked by checksum and left alone, a
-    training goes on from its last checkpoint, a bank from its last part.
+    The caller holds the run's lock. Everything resumes: finished stages are checked by checksum and kept, a
+    training continues from its last checkpoint, a bank from its last chunk.
 
     Args:
         run: opened with its recipe.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        AckdError: one of its subclasses, for everything that a user can mend.
-        KeyboardInterrupt: Ctrl-C or SIGTERM; the same command goes on from there.
+        AckdError: one of its subclasses, for everything that a user can correct.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the same command continues from there.
     """
     with opened_context(run, device) as context:
         folders = student_folders(run)
         todo = unfinished(context, {student_stage(method): folder for method, folder in folders.items()})
         if not todo:
-            context.say(f"{run.folder} is distilled already")
+            context.log(f"{run.folder} is already distilled")
             return
         teacher, bank = prepare(context, list(folders))
         for method, folder in folders.items():
@@ -56,10 +56,10 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
 
 @contextmanager
 def opened_context(run: Run, device: str) -> Iterator[Context]:
-    """Join the processes that train together, and settle device and precision.
+    """Join the processes that train together, and choose device and precision.
 
     Raises:
-        DeviceUnavailable: the device isn't there.
+        DeviceUnavailable: there is no such device.
     """
     resolved = resolve_device(device)
     if resolved.type == "cpu":
@@ -71,7 +71,7 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
 def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | None]) -> set[Stage[ModelRecord]]:
     """Return the stages still to be run: the teacher's and those of ``students`` (stage to folder).
 
-    Students of a teacher that has to be made again are worth nothing, and are among them.
+    Where the teacher has to be made again, all students are among them.
     """
     todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
     if not stage_is_whole(context, TEACHER, context.run.path("teacher")):
@@ -80,11 +80,11 @@ def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | No
 
 
 def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
-    """Return the teacher, made where it isn't yet, and the bank for these methods."""
+    """Return the teacher, made now if necessary, and the bank for these methods."""
     context.check()
-    context.say(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
+    context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
     if context.process_group.is_first:
-        # Files that all processes read are written by one of them.
+        # The first process writes the files that all of them read.
         _ = context.train, context.validation, context.test
     context.process_group.wait()
     if not context.process_group.broadcast(stage_is_whole(context, TEACHER, context.run.path("teacher"))):

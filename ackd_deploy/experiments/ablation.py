@@ -17,10 +17,10 @@ __all__ = ["ablate_run", "check_methods", "read_series"]
 
 
 def check_methods(methods: list[str]) -> list[str]:
-    """Return the methods without doubles, in their order.
+    """Return the methods without duplicates, in their order.
 
     Raises:
-        UsageError: none, or one that doesn't exist.
+        UsageError: no method is given, or one does not exist.
     """
     known = get_args(Method)
     unknown = [method for method in methods if method not in known]
@@ -32,7 +32,7 @@ def check_methods(methods: list[str]) -> list[str]:
 
 
 def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto") -> dict[str, list[Series]]:
-    """Train each method with each of the seeds ``recipe.seed``, ``recipe.seed + 1``, … and gather what came out.
+    """Train each method with each of the seeds ``recipe.seed``, ``recipe.seed + 1``, … and return their results.
 
     Teacher and bank are made once. For one seed all methods share the student's start, the order of the rows,
     dropout and the budget. Every training is a stage of its own: the same call again trains only what is missing,
@@ -51,7 +51,7 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
     with opened_context(run, device) as context:
         todo = unfinished(context, {student_stage(method, seed): None for method, seed in wanted})
         if todo:
-            # The bank serves every method that may still be asked for.
+            # The bank serves all methods, so that further ones can be trained later.
             teacher, bank = prepare(context, list(get_args(Method)))
             for method, seed in wanted:
                 stage = student_stage(method, seed)
@@ -63,7 +63,7 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
 
 
 def read_series(run: Run, method: str, seeds: list[int], *, held_out: str = "validation") -> Series:
-    """Return what the trainings of one method, stages ``student-METHOD-seedN``, left in the run's folder.
+    """Return the results of one method's trainings, the stages ``student-METHOD-seedN``.
 
     Args:
         run: with these stages done.

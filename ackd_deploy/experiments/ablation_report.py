@@ -44,11 +44,11 @@ def ablation_json(results: Mapping[str, Sequence[MethodRecord]], facts: Mapping[
 
 
 def write_ablation(results: Mapping[str, Sequence[MethodRecord]], facts: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write results.json, results.csv (one line a training) and results.svg.
+    """Write results.json, results.csv (one line for each training) and results.svg.
 
     Args:
         results: what `compare_series` returned for the ``validation`` rows, and others by name.
-        facts: what else the JSON shall hold.
+        facts: further content of the JSON.
         folder: for the three files.
 
     Returns:

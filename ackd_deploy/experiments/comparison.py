@@ -1,4 +1,4 @@
-"""Methods against each other over seeds and validation rows: means, spreads, paired intervals. Pure."""
+"""Comparison of methods over seeds and held-out rows: means, standard deviations, paired intervals. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def difference(task: Task, series: Series, reference: Series) -> Difference:
 
 
 def compare_series(task: Task, everything: list[Series]) -> list[MethodRecord]:
-    """Return a record for each method, with its differences to ``kd`` and ``finetune`` where they are."""
+    """Return a record for each method, with its differences to ``kd`` and ``finetune``, if any."""
     found = {series.method: series for series in everything}
     records = []
     for series in everything:

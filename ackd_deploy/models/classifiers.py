@@ -1,4 +1,4 @@
-"""Classifiers on disk: find, check, load and save them. Safetensors only; no code of a checkpoint is ever run."""
+"""Classifiers on disk: find, check, load and save them. Safetensors only; no code of a checkpoint is run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GENERIC = re.compile(r"LABEL_\d+")
 
 
 def locate_model(reference: str, *, revision: str | None = None, key: str = "teacher.model") -> Path:
-    """Return the local folder of a model, fetched from the hub where the reference is a hub id.
+    """Return the local folder of a model, downloaded from the hub where the reference is a hub id.
 
     Args:
         reference: folder in Hugging Face layout, or hub id.
@@ -42,13 +42,13 @@ def locate_model(reference: str, *, revision: str | None = None, key: str = "tea
         key: recipe key that holds the reference, for messages.
 
     Raises:
-        HubUnreachable: it is a hub id that isn't cached here, and the hub cannot be reached.
+        HubUnreachable: it is a hub id that is not cached, and the hub cannot be reached.
         DataError: the folder holds no usable model.
     """
     folder = Path(reference).expanduser()
     if not folder.is_dir():
         if folder.exists():
-            raise DataError(f"{key} is {reference}: a file, not a model's folder")
+            raise DataError(f"{key} is {reference}: this is a file, not a model's folder")
         looks_local = reference.startswith((".", "/", "~")) or reference.count("/") > 1 or "\\" in reference
         if looks_local or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", reference):
             raise DataError(f"{key} is {reference}, and there is no such folder", hint=f"--set {key}=DIR")
@@ -84,7 +84,7 @@ def _check_files(folder: Path, reference: str) -> None:
             hint="give a folder that save_pretrained wrote, or a hub id",
         )
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
-        raise DataError(f"the model {reference} has no tokenizer", hint="tokenizer.json belongs beside its weights")
+        raise DataError(f"the model {reference} has no tokenizer", hint="put tokenizer.json into the same folder")
 
 
 def _tokenizer_config(folder: Path) -> Any:
@@ -103,7 +103,7 @@ def label_names_of(folder: Path) -> tuple[str, ...] | None:
     try:
         names = tuple(str(id2label[key]) for key in sorted(id2label, key=int))
     except ValueError as error:
-        raise DataError(f"{folder}/config.json: id2label has keys that are no numbers") from error
+        raise DataError(f"{folder}/config.json: id2label has keys that are not integers") from error
     return None if all(_GENERIC.fullmatch(name) for name in names) else names
 
 
@@ -147,14 +147,14 @@ def load_classifier(
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise DataError(
             f"the model in {folder} cannot be loaded: {first_line(error)}",
-            hint="model.safetensors or config.json there is damaged, or they do not belong together: fetch them again",
+            hint="model.safetensors or config.json there is damaged, or they do not fit together: download them again",
         ) from error
     missing = [k for k in info["missing_keys"] if not k.endswith("position_ids")]
     body = [k for k in missing if k.startswith(f"{model.base_model_prefix}.") and ".pooler." not in k]
     if body:
         raise DataError(f"the model in {folder} lacks weights such as {sorted(body)[0]}")
     for parameter in model.parameters():
-        # Loaded weights lie where the file's layout puts them, and products of unaligned matrices round differently.
+        # Loaded weights have the alignment of the file, and products of unaligned matrices round differently.
         parameter.data = parameter.data.clone()
     if new_head_seed is not None:
         _renew_head(model, new_head_seed)
@@ -202,7 +202,7 @@ def set_labels(config: Any, label_names: Sequence[str], problem_type: str) -> No
 
 
 def _renew_head(model: Any, seed: int) -> None:
-    # A head trained for other labels would be read by index; what isn't aligned by name starts afresh.
+    # A head trained for other labels would be read by index; a head that is not aligned by name is initialized again.
     generator = torch.Generator().manual_seed(seed)
     deviation = getattr(model.config, "initializer_range", 0.02)
     base = {id(module) for module in model.base_model.modules()}
@@ -216,7 +216,7 @@ def _renew_head(model: Any, seed: int) -> None:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from telling that a head is new, and from drawing bars over ours."""
+    """Suppress transformers' messages about new heads, and its progress bars."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
@@ -256,7 +256,7 @@ def provide_tokenizer(folder: Path, converted: Path) -> Path:
 
 
 def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: str) -> int:
-    """Write a classifier in Hugging Face layout, whole or not at all.
+    """Write a classifier in Hugging Face layout, atomically.
 
     Writes config.json (label names, problem type), model.safetensors, README.md, and the tokenizer's files as both
     lines of transformers read them, vocab.txt also where only tokenizer.json was there.

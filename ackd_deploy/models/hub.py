@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub: from the local cache, or fetched when the hub answers within seconds."""
+"""Models from the Hugging Face hub: from the local cache, or downloaded when the hub answers within seconds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def fetch_model(reference: str, *, revision: str | None, key: str) -> Path:
     """Return the local snapshot of a hub model: weights as safetensors, configuration and tokenizer, nothing else.
 
     Raises:
-        HubUnreachable: it isn't cached, and the hub cannot be reached.
-        DataError: the hub knows no such model or revision, or wants a login.
+        HubUnreachable: it is not cached, and the hub cannot be reached.
+        DataError: the hub has no such model or revision, or requires a login.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -1,4 +1,4 @@
-"""safetensors tells a full disk in words alone; here it becomes the OSError that it was."""
+"""safetensors reports a full disk only in its message; this restores the OSError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["os_errors"]
 
 @contextmanager
 def os_errors() -> Iterator[None]:
-    """Turn a SafetensorError that reports an error of the system, such as a full disk, into that OSError."""
+    """Turn a SafetensorError that reports a system error, such as a full disk, into that OSError."""
     try:
         yield
     except SafetensorError as error:

@@ -1,4 +1,4 @@
-"""The student: made from some of the teacher's layers, from a checkpoint of its own, or at random."""
+"""The student: built from some of the teacher's layers, from a checkpoint of its own, or at random."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["build_student", "check_student", "layer_stack", "with_layers"]
 
 
 def check_student(student: Student) -> None:
-    """Refuse what cannot be built, before anything is trained.
+    """Raise an error for a student that cannot be built, before anything is trained.
 
     Raises:
-        UsageError: a narrower student shall start from the teacher's layers.
+        UsageError: a narrower student cannot start from the teacher's layers.
     """
     narrower = student.hidden_size or student.attention_heads or student.intermediate_size
     if narrower and student.init == "teacher":
         raise UsageError(
-            "student.hidden_size, attention_heads and intermediate_size need a start of its own: the teacher's layers "
-            "don't fit other sizes",
+            "student.hidden_size, attention_heads and intermediate_size need another student.init: the teacher's "
+            "layers do not fit other sizes",
             hint="--set student.init=random, or a checkpoint of that size",
         )
 
@@ -40,15 +40,15 @@ def build_student(
     """Build the student, in float32 on the CPU.
 
     Args:
-        teacher: the teacher's classifier; gives architecture, vocabulary, label names.
+        teacher: the teacher's classifier; defines architecture, vocabulary and label names.
         student: the recipe's section.
         layers: [M] teacher layers (from 1) that the student's layers learn from.
-        seed: for everything drawn at random.
+        seed: of all random weights.
         tokenizer_folder: the teacher's tokenizer; a checkpoint of its own must share its vocabulary.
 
     Raises:
         DataError: the architecture has no stack of layers, or the own checkpoint does not fit.
-        UsageError: sizes that do not go together.
+        UsageError: the sizes do not fit together.
     """
     check_student(student)
     if student.init == "teacher":
@@ -59,7 +59,7 @@ def build_student(
     config.num_hidden_layers = student.layers
     if student.hidden_size:
         config.hidden_size = student.hidden_size
-        # The usual proportion of BERT-type models, unless the recipe says otherwise.
+        # The usual ratio of BERT-like models, unless the recipe says otherwise.
         config.intermediate_size = student.intermediate_size or 4 * student.hidden_size
     elif student.intermediate_size:
         config.intermediate_size = student.intermediate_size
@@ -67,7 +67,7 @@ def build_student(
         config.num_attention_heads = student.attention_heads
     if config.hidden_size % config.num_attention_heads:
         raise UsageError(
-            f"student.hidden_size {config.hidden_size} is no multiple of {config.num_attention_heads} attention heads",
+            f"student.hidden_size {config.hidden_size} is not a multiple of its {config.num_attention_heads} heads",
             hint="--set student.attention_heads=N",
         )
     return _new_model(config, seed)
@@ -77,7 +77,7 @@ def layer_stack(model: Any) -> str:
     """Return the dotted name of the list of encoder layers inside a classifier, such as ``bert.encoder.layer``.
 
     Raises:
-        DataError: there is none, as where all layers share their weights.
+        DataError: there is none, for example where all layers share their weights.
     """
     depth = model.config.num_hidden_layers
     stacks: list[str] = [
@@ -87,12 +87,12 @@ def layer_stack(model: Any) -> str:
     ]
     if not stacks:
         raise DataError(f"models of type {model.config.model_type} have no list of {depth} layers to choose from")
-    # Other lists of that length hold parts of layers, or small heads: the encoder's is the heaviest.
+    # Other lists of that length hold parts of layers, or small heads: the encoder's has the most parameters.
     return max(stacks, key=lambda name: sum(p.numel() for p in model.get_submodule(name).parameters()))
 
 
 def with_layers(model: Any, layers: Sequence[int], *, seed: int) -> Any:
-    """Return a classifier with copies of some layers (from 1) and of everything around them."""
+    """Return a classifier with copies of some layers (from 1), the embeddings and the head."""
     stack = layer_stack(model)
     config = copy.deepcopy(model.config)
     config.num_hidden_layers = len(layers)

@@ -1,4 +1,4 @@
-"""A tokenizer's files, so that transformers 4.57 and 5 read them alike; tokenizer.json itself is the same for both."""
+"""A tokenizer's files in a form that transformers 4.57 and 5 both read; tokenizer.json is the same for both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["TOKENIZER_FILES", "settle_tokenizer"]
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
-# What reads tokenizer.json as it stands has a new name since transformers 5, which 4.57 refuses; 5 knows both.
+# The generic tokenizer class has a new name since transformers 5, which 4.57 refuses; 5 knows both names.
 _SINCE_5, _GENERIC = "TokenizersBackend", "PreTrainedTokenizerFast"
 
 
@@ -18,8 +18,8 @@ def settle_tokenizer(folder: Path, *, token_types: bool) -> None:
     """Complete and correct a folder with tokenizer.json, in place.
 
     Args:
-        folder: holds tokenizer.json and the others of `TOKENIZER_FILES` as either line wrote them.
-        token_types: whether the model tells the texts of a pair apart.
+        folder: holds tokenizer.json and the other `TOKENIZER_FILES` as either version wrote them.
+        token_types: whether the model has different token types for the two texts of a pair.
     """
     _write_vocabulary(folder)
     path = folder / "tokenizer_config.json"
@@ -27,7 +27,7 @@ def settle_tokenizer(folder: Path, *, token_types: bool) -> None:
     if config.get("tokenizer_class") == _SINCE_5:
         config["tokenizer_class"] = _GENERIC
     if config.get("tokenizer_class") == _GENERIC and token_types:
-        # 4.57 gives token types unless told otherwise, 5 only where told; without them a pair is one text.
+        # 4.57 returns token types by default, 5 does not; without them the model cannot distinguish a pair's texts.
         config.setdefault("model_input_names", ["input_ids", "token_type_ids", "attention_mask"])
     if isinstance(config.get("extra_special_tokens"), list):
         # 4.57 expects a mapping under this name, and stops with an AttributeError.

@@ -1,6 +1,6 @@
-"""Folders that come along with the package: recipes and the service.
+"""Folders shipped with the package: recipes and the service.
 
-In a checkout they lie at the top level, in an installed wheel inside the package.
+In a checkout they are at the top level, in an installed wheel inside the package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def bundled_folder(name: str) -> Path:
 
 
 def bundled_recipes() -> list[Path]:
-    """Return the recipe files that come along, by name."""
+    """Return the shipped recipe files, by name."""
     return sorted(bundled_folder("recipes").glob("*.yaml"))
 
 

@@ -21,7 +21,7 @@ _MAX_NODES = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
 # How pydantic calls the members of our unions.
 _UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|constrained)\b.*)$")
-# Keys of earlier recipes, and what they are called now.
+# Keys of earlier recipes, and their new names.
 _RENAMED = {"clip_norm": "max_grad_norm", "warmup_share": "warmup_ratio", "spread": "temperature"}
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
 
@@ -63,13 +63,13 @@ def _check_size(node: yaml.Node) -> None:
     """Refuse aliases that expand without bound: nine of nine of nine … are a billion nodes in 500 bytes.
 
     Raises:
-        ValueError: there are more than ``_MAX_NODES`` nodes, or an alias lies inside what it names.
+        ValueError: there are more than ``_MAX_NODES`` nodes, or an alias is inside the node that it names.
     """
     sizes: dict[int, int | None] = {}
 
     def size(node: yaml.Node) -> int:
         if (known := sizes.get(id(node), 0)) is None:
-            raise ValueError("an alias stands inside what it names")
+            raise ValueError("an alias is inside the value that it names")
         if known:
             return known
         sizes[id(node)] = None
@@ -250,7 +250,7 @@ def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise UsageError(
-            f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that come along"
+            f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that are shipped"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from error

@@ -37,16 +37,16 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str, recipe: Recipe, *, fresh: bool = False) -> Run:
-        """Create the run, or go on with the one that is there.
+        """Create the run, or continue the existing one.
 
         Args:
             folder: the run's own folder, such as runs/quickstart.
-            recipe: what the run shall do.
-            fresh: throw an older run in this folder away first.
+            recipe: of the run.
+            fresh: delete an older run in this folder first.
 
         Raises:
             RunMismatch: the folder holds a run of another recipe; lists the differing keys.
-            UsageError: the folder holds something that is no run.
+            UsageError: the folder holds something that is not a run.
         """
         folder = Path(folder)
         manifest = folder / "run.json"

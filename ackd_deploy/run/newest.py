@@ -1,4 +1,4 @@
-"""The newest run of a folder of runs: what commands work on that are given none."""
+"""The newest run of a folder of runs: the default of commands that work on a run."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def check_unused(folder: Path) -> None:
     if foreign:
         raise UsageError(
             f"{folder} is not a run: it has no run.json but holds {', '.join(foreign[:5])}",
-            hint="give another folder with --run; nothing there was touched",
+            hint="give another folder with --run; nothing was changed",
         )
 
 

@@ -1,4 +1,4 @@
-"""What the training loop is told beside model, objective and data."""
+"""The arguments of the training loop apart from model, objective and data."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Persistence:
     """What is kept while training, and what may end it early.
 
     Attributes:
-        checkpoints: where to go on from, and where to leave the state.
+        checkpoints: where to resume from, and where to save the state.
         metrics: takes a log line every ``log_steps`` steps; None: no log.
         stop: asked after every step; True writes a checkpoint and raises KeyboardInterrupt.
     """

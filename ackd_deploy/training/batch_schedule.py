@@ -15,7 +15,7 @@ from ackd_deploy.data.batches import bucketed_batches
 __all__ = ["Batch", "BatchSchedule"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """One step's rows.
 
@@ -48,8 +48,8 @@ class BatchSchedule:
         lengths: [N] tokens of each row.
         batch_size: rows of the whole batch, at most.
         seed: of the training.
-        max_tokens: padded tokens of the whole batch, at most; batches over it are split, so that an epoch then has
-            more steps, and not always as many.
+        max_tokens: padded tokens of the whole batch, at most; larger batches are split, so that epochs then have
+            more steps, and not all the same number.
     """
 
     def __init__(self, lengths: NDArray[Any], batch_size: int, seed: int, max_tokens: int | None = None) -> None:
@@ -57,7 +57,7 @@ class BatchSchedule:
         self._size = batch_size
         self._seed = seed
         self._max_tokens = max_tokens
-        self._first = [0]  # the first step of each epoch that was looked at
+        self._first = [0]  # the first step of each epoch counted so far
         self._epoch = -1
         self._batches: list[NDArray[np.int64]] = []
 
@@ -85,7 +85,7 @@ class BatchSchedule:
 
     def _measure_next(self) -> None:
         epoch = len(self._first) - 1
-        # Without a budget the batches of an epoch need not be made to be counted.
+        # Without a limit of tokens the number follows from the rows; nothing needs to be batched.
         count = -(-len(self._lengths) // self._size) if self._max_tokens is None else len(self._epoch_batches(epoch))
         self._first.append(self._first[epoch] + count)
 

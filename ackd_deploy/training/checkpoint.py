@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole or absent, with a checksum, no pickle; the last two are kept."""
+"""Checkpoints of a training: complete or absent, with a checksum, no pickle; the last two are kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Checkpoint:
     """The state of a training after ``step`` optimizer steps.
 
     Attributes:
-        step: optimizer steps that were made.
+        step: optimizer steps done.
         tensors: name to tensor, on the CPU.
         facts: plain JSON data, such as the seconds used so far.
     """
@@ -44,7 +44,7 @@ class Checkpoints:
 
     Args:
         folder: holds ``step-00000200/state.safetensors`` and ``state.json`` and nothing else.
-        key: what the training depends on; a checkpoint of another key is never taken up.
+        key: what the training depends on; a checkpoint of another key is never used.
     """
 
     def __init__(self, folder: Path, key: dict[str, Any]) -> None:
@@ -74,20 +74,20 @@ class Checkpoints:
             reason = "the disk is full" if getattr(error, "errno", None) == errno.ENOSPC else str(error)
             raise EnvironmentProblem(
                 f"the checkpoint of step {checkpoint.step} could not be written to {self.folder}: {reason}",
-                hint="make room; the same command goes on from the last whole checkpoint",
+                hint="free disk space; the same command continues from the last complete checkpoint",
             ) from error
         for old in self._folders()[:-_KEPT]:
             shutil.rmtree(old)
 
     def load(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint; None where there is none. A damaged one is said aloud and removed."""
+        """Return the newest complete checkpoint, or None. A damaged one is removed with a warning."""
         if self.folder.exists():
             remove_leftovers(self.folder)
         for folder in reversed(self._folders()):
             try:
                 return self._read(folder)
             except ArtifactError as error:
-                warn(f"{error.message}: going back to the one before it")
+                warn(f"{error.message}: using the one before it")
                 shutil.rmtree(folder)
         return None
 
@@ -125,7 +125,7 @@ class Checkpoints:
 
 
 def _seal(content: dict[str, Any]) -> str:
-    """Checksum of everything that state.json says, the checksum of the tensors included."""
+    """Checksum of the content of state.json, which holds the checksum of the tensors."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -140,7 +140,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], prefix: str) -> None:
-    """Put back what `optimizer_tensors` returned."""
+    """Restore what `optimizer_tensors` returned."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(f"{prefix}."):

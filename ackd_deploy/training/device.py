@@ -13,7 +13,7 @@ __all__ = ["autocast", "cpu_has_bf16", "resolve_device", "resolve_precision"]
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` stands for.
+    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means.
 
     Under a launcher the process's number on this machine picks its GPU.
 
@@ -22,7 +22,7 @@ def resolve_device(name: str) -> torch.device:
 
     Raises:
         UsageError: the name is none of these, or one GPU is named for several processes.
-        DeviceUnavailable: the device isn't there. Nothing falls back to the CPU in silence.
+        DeviceUnavailable: there is no such device. There is no fallback to the CPU.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"there is no device {name!r}", hint="use auto, cpu, cuda or cuda:N")

@@ -1,4 +1,4 @@
-"""A training whose loss or gradient is no longer finite ends with the step, the rows and the learning rate."""
+"""Stops a training whose loss or gradient is no longer finite, with the step, the rows and the learning rate."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class DivergenceMonitor:
         self._seen: list[tuple[int, NDArray[np.int64], float, Tensor, Tensor]] = []
 
     def record(self, step: int, rows: NDArray[np.int64], rate: float, loss: Tensor, norm: Tensor) -> None:
-        """Note a step's loss and gradient norm, scalars on the device."""
+        """Record a step's loss and gradient norm, scalars on the device."""
         self._seen.append((step, rows, rate, loss, norm))
         if self._at_once:
             self.check()
 
     def check(self) -> None:
-        """Look at what was noted since the last check.
+        """Check what was recorded since the last call.
 
         Raises:
-            TrainingDiverged: names the first step, its learning rate and rows.
+            TrainingDiverged: with the first such step, its learning rate and rows.
         """
         seen, self._seen = self._seen, []
         if not seen or bool(torch.stack([entry[3] + entry[4] for entry in seen]).isfinite().all()):
@@ -40,5 +40,5 @@ class DivergenceMonitor:
                 raise TrainingDiverged(
                     f"training diverged: {what} at step {step + 1}, learning rate {rate:.3g}, "
                     f"training rows {', '.join(map(str, rows[:64].tolist()))}",
-                    hint="lower the learning rate, or use --set distill.precision=fp32; look at those rows too",
+                    hint="lower the learning rate, or use --set distill.precision=fp32; check those rows too",
                 )

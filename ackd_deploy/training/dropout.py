@@ -1,7 +1,7 @@
-"""Dropout that costs little on a CPU.
+"""Dropout that is fast on a CPU.
 
-PyTorch draws one random number an element there, on one thread: in a training step of a small model on two cores that
-is a tenth of the time. Here one draw of 64 bits serves four elements.
+PyTorch draws one random number an element there, on one thread: a tenth of the time of a
+training step of a small model on two cores. Here one draw of 64 bits serves four elements.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["FastDropout", "use_fast_dropout"]
 class FastDropout(nn.Dropout):
     """`torch.nn.Dropout` with other random numbers; its probability is rounded to 1/65536.
 
-    Reads PyTorch's default generator, so that a seed fixes the masks. On other devices it is the plain one.
+    Uses PyTorch's default generator, so that a seed fixes the masks. On other devices it is `torch.nn.Dropout` itself.
     """
 
     def forward(self, input: Tensor) -> Tensor:

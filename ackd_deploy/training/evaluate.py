@@ -16,7 +16,7 @@ __all__ = ["predict_logits", "to_device"]
 
 
 def to_device(batch: dict[str, NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:
-    """Return a batch of token ids as tensors on the device; the copy overlaps with work there."""
+    """Return a batch of token ids as tensors on the device; the copy overlaps with computation there."""
     tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
     if device.type == "cuda":
         return {name: t.pin_memory().to(device, non_blocking=True) for name, t in tensors.items()}
@@ -37,7 +37,7 @@ def predict_logits(
         model: classifier; put in eval mode and left there.
         encoded: N rows.
         device: where to compute.
-        dtype: of the matrix products; figures that go into tables are made in float32.
+        dtype: of the matrix products; metrics in tables are computed in float32.
         batch_size: rows at a time.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: finish the step, write a checkpoint, then go."""
+"""Ctrl-C and SIGTERM during training: finish the step, write a checkpoint, then exit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether somebody asked this process to stop; called as a function."""
+    """Whether this process was asked to stop; called as a function."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -26,7 +26,7 @@ class Interruption:
 
 @contextmanager
 def interruption() -> Iterator[Interruption]:
-    """Note the first SIGINT or SIGTERM in place of raising; the second one acts at once, as before.
+    """Record the first SIGINT or SIGTERM instead of raising; the second one acts at once, as before.
 
     Does nothing outside the main thread, where Python allows no handlers.
     """

@@ -1,4 +1,4 @@
-"""What a launcher (torchrun, accelerate launch) tells each process that it starts; without one, a process is alone."""
+"""Ranks that a launcher (torchrun, accelerate launch) gives each process; without one there is a single process."""
 
 from __future__ import annotations
 

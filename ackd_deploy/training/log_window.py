@@ -13,11 +13,11 @@ from ackd_deploy.training.process_group import ProcessGroup
 __all__ = ["LogWindow"]
 
 # Of the summed gradient, and so the same in all processes; the losses are parts of a mean over all of them.
-_ALIKE = ("grad_norm", "clip_rate")
+_SAME_EVERYWHERE = ("grad_norm", "clip_rate")
 
 
 class LogWindow:
-    """Sums since the last log line, kept on the device so that nothing waits for them."""
+    """Sums since the last log line, on the device, so that no step waits for a copy."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
@@ -39,8 +39,10 @@ class LogWindow:
         self._rows += rows
 
     def close(self, process_group: ProcessGroup, rate: float, extra: dict[str, float | None]) -> dict[str, Any]:
-        """Return the fields of a log line, and begin anew."""
-        means = {k: float(v if k in _ALIKE else process_group.sum(v)) / self._steps for k, v in self._sums.items()}
+        """Return the fields of a log line, and start the next window."""
+        means = {
+            k: float(v if k in _SAME_EVERYWHERE else process_group.sum(v)) / self._steps for k, v in self._sums.items()
+        }
         self.last = {**means, **extra}
         now = time.perf_counter()
         fields = {**self.last, "learning_rate": rate, "samples_per_second": self._rows / (now - self._since)}
@@ -52,13 +54,13 @@ class LogWindow:
         return float(self._clipped) / steps
 
     def state(self, process_group: ProcessGroup) -> dict[str, Tensor]:
-        """Return named tensors for a checkpoint: sums over all processes, each of which has to call this."""
+        """Return named tensors for a checkpoint: sums over all processes; every process must call this."""
         counts = torch.tensor([float(self._clipped), float(self._steps)], dtype=torch.float64)
-        whole = {k: v if k in _ALIKE else process_group.sum(v) for k, v in self._sums.items()}
+        whole = {k: v if k in _SAME_EVERYWHERE else process_group.sum(v) for k, v in self._sums.items()}
         return {"window.counts": counts, **{f"window.sum.{k}": v for k, v in whole.items()}}
 
     def load(self, tensors: dict[str, Tensor], device: torch.device, *, first: bool = True) -> None:
-        """Put back what `state` returned in the first process, where alone its sums count."""
+        """Restore what `state` returned; its sums are over all processes and count in the first one only."""
         self._clipped, self._steps = float(tensors["window.counts"][0]), int(tensors["window.counts"][1])
         prefix = "window.sum."
         factor = 1.0 if first else 0.0

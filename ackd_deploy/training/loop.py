@@ -100,7 +100,14 @@ def train(
             counts = len(local_rows) > 0
             local_rows = local_rows if counts else rows[:1]
             inputs = tokens.batch(local_rows)
-            batch = Batch(step, step / steps, rows, local_rows, counts, inputs["attention_mask"])
+            batch = Batch(
+                step=step,
+                progress=step / steps,
+                rows=rows,
+                local_rows=local_rows,
+                counts=counts,
+                attention_mask=inputs["attention_mask"],
+            )
             with autocast(device, placement.dtype):
                 outputs = model(**inputs, output_hidden_states=objective.needs_hidden_states)
                 losses = objective(outputs, batch)

@@ -1,4 +1,4 @@
-"""One stage's lines in metrics.jsonl, without doubles after a resumption."""
+"""One stage's lines in metrics.jsonl, without duplicates after a resumed training."""
 
 from __future__ import annotations
 

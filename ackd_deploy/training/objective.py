@@ -1,4 +1,4 @@
-"""What the training loop asks of a loss: the loop knows this protocol and no loss."""
+"""What the training loop needs of a loss: the loop knows this interface and no loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Objective"]
 
 
 class Objective(nn.Module, ABC):
-    """A loss with what it learns beside the model: its parameters are trained and saved with the model's."""
+    """A loss. Its own parameters, if any, are trained and saved with the model's."""
 
     @property
     @abstractmethod
@@ -22,7 +22,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted sum ``loss`` and its terms by name: scalars.
+        """Return the weighted sum ``loss`` and each loss by name: scalars.
 
         Each is this process's part of the mean over the whole batch: their sum over processes is that mean.
 
@@ -36,8 +36,8 @@ class Objective(nn.Module, ABC):
         return {}
 
     def extra_tensors(self) -> dict[str, Tensor]:
-        """Return what a checkpoint must hold beside the optimized parameters."""
+        """Return further tensors that a checkpoint must hold, apart from the optimized parameters."""
         return {}
 
     def load_extra_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what `extra_tensors` returned."""
+        """Restore what `extra_tensors` returned."""

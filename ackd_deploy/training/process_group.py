@@ -17,13 +17,13 @@ from ackd_deploy.training.launcher import process_count
 
 __all__ = ["ProcessGroup", "join_process_group"]
 
-# The others wait while the first one tokenizes, fills the bank and evaluates, which may take hours.
+# The other processes wait while the first one tokenizes, fills the bank and evaluates, which may take hours.
 _TIMEOUT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's place among those that train together.
+    """This process's rank among those that train together.
 
     Gradients are summed here and not in DistributedDataParallel: losses are means over *global* counts (rows,
     rows with negatives, weights with mean 1), so each process scales its own part and one sum gives the gradient
@@ -44,7 +44,7 @@ class ProcessGroup:
             distributed.barrier()
 
     def local_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return this process's rows of a batch: every ``size``-th; none, where the batch is smaller than that."""
+        """Return this process's rows of a batch: every ``size``-th; none where the batch has too few."""
         return rows[self.rank :: self.size]
 
     def gather(self, values: Tensor, total: int, *, dim: int) -> Tensor:
@@ -60,7 +60,7 @@ class ProcessGroup:
             return values
         sizes = [len(range(rank, total, self.size)) for rank in range(self.size)]
         own = values.movedim(dim, 0).narrow(0, 0, sizes[self.rank]).contiguous()
-        # Collectives want equal shapes, and booleans are not everywhere among their types.
+        # Collectives need equal shapes, and not all backends support booleans.
         kind = own.dtype
         padded = own.new_zeros((sizes[0], *own.shape[1:]), dtype=torch.uint8 if kind is torch.bool else kind)
         padded[: len(own)] = own
@@ -72,17 +72,17 @@ class ProcessGroup:
         return whole.movedim(0, dim)
 
     def gather_with_gradient(self, values: Tensor, total: int) -> Tensor:
-        """Return all processes' rows [total, …] in the order of the whole batch; gradients flow to this one's alone.
+        """Return all processes' rows [total, …] in the order of the whole batch; only this process's have gradients.
 
         For losses over relations between rows: each process computes the whole loss, and the sum of their gradients
-        is that of one process, since each row is live in exactly one of them.
+        is that of one process, since each row has a gradient in exactly one of them.
         """
         if self.size == 1:
             return values
         whole = self.gather(values, total, dim=0)
         own = whole[self.rank :: self.size]
         own.copy_(values[: len(own)])
-        # A process without a row of its own stays in the graph all the same.
+        # Keeps the autograd graph connected in a process without rows of its own.
         return whole + 0.0 * values.sum()
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -119,10 +119,10 @@ class ProcessGroup:
 
 @contextmanager
 def join_process_group(device: torch.device) -> Iterator[ProcessGroup]:
-    """Join the launcher's group of processes, where there is one.
+    """Join the launcher's group of processes, if there is one.
 
     Args:
-        device: this process's own; a GPU takes NCCL, the CPU Gloo.
+        device: this process's own; GPUs use NCCL, the CPU Gloo.
     """
     size = process_count()
     if size == 1:
@@ -130,7 +130,7 @@ def join_process_group(device: torch.device) -> Iterator[ProcessGroup]:
         return
     ours = not distributed.is_initialized()
     if device.type == "cuda":
-        # Before the first collective: each would otherwise take the first GPU for its own.
+        # Before the first collective: otherwise every process would use the first GPU.
         torch.cuda.set_device(device)
     if ours:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)

@@ -10,8 +10,8 @@ __all__ = ["derived_seed", "learning_rate_factor"]
 def learning_rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
     """Return the share of the peak learning rate at a step (from 0): linear up, then linear down to 0.
 
-    ``min((step + 1) / warmup, (steps - step) / (steps - warmup))`` with ``warmup = warmup_ratio * steps``: the
-    first step already moves, and the last one still does.
+    ``min((step + 1) / warmup, (steps - step) / (steps - warmup))`` with ``warmup = warmup_ratio * steps``: it is above
+    0 in the first and in the last step.
     """
     warmup = warmup_ratio * steps
     if step < warmup:
@@ -22,8 +22,8 @@ def learning_rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
 def derived_seed(seed: int, *parts: str | int) -> int:
     """Return a 63-bit seed for one purpose, such as ``(42, "negatives", step)``.
 
-    Random numbers are drawn from a fresh generator per purpose and step, never from a running one: a resumed run
-    needs no generator's state to go on exactly as before.
+    Random numbers are drawn from a new generator for each purpose and step, never from a running one: a resumed run
+    continues exactly as before without any generator's state.
     """
     text = "/".join(str(part) for part in (seed, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

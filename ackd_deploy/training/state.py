@@ -1,4 +1,4 @@
-"""Everything that a training changes: model, objective, optimizer, running means, time; and how it is saved."""
+"""The state of a training: model, objective, optimizer, running means, time; how it is saved and restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OBJECTIVE = "objective."
 
 
 class TrainingState:
-    """The state of one training. A checkpoint holds all of it.
+    """The state of one training; a checkpoint holds all of it.
 
     Args:
         model: classifier, on the device.
@@ -68,7 +68,7 @@ class TrainingState:
         return nn.utils.clip_grad_norm_(self._parameters, self._settings.optimization.max_grad_norm)
 
     def update(self) -> None:
-        """Let the optimizer make its step."""
+        """Make the optimizer's step."""
         self._optimizer.step()
 
     def save(self, checkpoints: Checkpoints, step: int) -> None:
@@ -81,9 +81,9 @@ class TrainingState:
         group.wait()
 
     def resume(self, checkpoints: Checkpoints, steps: int) -> int:
-        """Take up the newest whole checkpoint, where there is one; return the steps that are done."""
+        """Restore the newest complete checkpoint, if any; return the number of steps done."""
         group = self._placement.process_group
-        # The first process chooses, and removes what is damaged; the others take up the very same.
+        # The first process chooses, and removes damaged ones; the others load the same.
         checkpoint = checkpoints.load() if group.is_first else None
         step: int | None = group.broadcast(checkpoint.step if checkpoint else None)
         if step is not None and not group.is_first:
@@ -96,10 +96,10 @@ class TrainingState:
         stage = self._settings.stage
         if checkpoint.facts["threads"] != torch.get_num_threads():
             warn(
-                f"{stage} began with {checkpoint.facts['threads']} threads and goes on with "
-                f"{torch.get_num_threads()}: its weights will be as good, but not the same to the bit"
+                f"{stage} began with {checkpoint.facts['threads']} threads and continues with "
+                f"{torch.get_num_threads()}: its weights will be as good, but not identical to the bit"
             )
-        log(f"{stage}: going on after step {checkpoint.step} of {steps}")
+        log(f"{stage}: continuing after step {checkpoint.step} of {steps}")
         return checkpoint.step
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Batches of token ids on the device, cut from a copy that lies there where it fits."""
+"""Batches of token ids on the device, gathered there where all ids fit into its memory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ackd_deploy.training.evaluate import to_device
 __all__ = ["TokenBatches"]
 
 # The rest of the free memory is for the model, its activations and the teacher bank.
-_SHARE = 0.1
+_FRACTION = 0.1
 
 
 class TokenBatches:
     """The rows of a data set as batches of tensors.
 
     On a GPU the token ids of all rows are copied there once, if they take less than a tenth of its free memory, and
-    each batch is gathered there: a step then waits for no copy. Elsewhere batches come from the mapped file.
+    each batch is gathered there: no step waits for a copy. Otherwise batches come from the mapped file.
 
     Args:
         encoded: N rows.
-        device: where the batches are wanted.
-        resident: whether to copy all ids to the device; None: as said above.
+        device: of the batches.
+        resident: whether to copy all ids to the device; None: as described above.
     """
 
     def __init__(self, encoded: Encoded, device: torch.device, *, resident: bool | None = None) -> None:
@@ -33,7 +33,7 @@ class TokenBatches:
         self._device = device
         if resident is None:
             size = encoded.total_tokens * (4 if encoded.types is None else 5)
-            resident = device.type == "cuda" and size < _SHARE * torch.cuda.mem_get_info(device)[0]
+            resident = device.type == "cuda" and size < _FRACTION * torch.cuda.mem_get_info(device)[0]
         self._ids = torch.from_numpy(np.array(encoded.ids)).to(device) if resident else None
         types = encoded.types
         self._types = torch.from_numpy(np.array(types)).to(device) if resident and types is not None else None
@@ -42,7 +42,7 @@ class TokenBatches:
         """Return rows padded to the longest of them, as `Encoded.batch` does: [B, T] int64 each."""
         if self._ids is None:
             return to_device(self._encoded.batch(rows), self._device)
-        # The longest row is known on the host, so that nothing waits for the device.
+        # The longest row is known on the host, so that the host does not wait for the device.
         longest = int(self._encoded.lengths[rows].max(initial=0))
         bounds = np.stack([self._encoded.starts[rows], self._encoded.starts[rows + 1]])
         starts, ends = torch.from_numpy(bounds).to(self._device, non_blocking=True)

@@ -103,7 +103,7 @@ def test_disk_that_takes_no_more(tiny_recipe, tmp_path):
     answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert answer.returncode == 4, answer.stderr
     assert "Traceback" not in answer.stderr
-    assert "make room" in answer.stderr
+    assert "free disk space" in answer.stderr
 
 
 def test_device_that_is_not_there(tiny_recipe, tmp_path):

@@ -84,7 +84,7 @@ def test_a_stopped_build_goes_on(teacher: Any, encoded: Encoded, tmp_path: Path)
     build(teacher, encoded, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         build(teacher, encoded, tmp_path / "parts", stop=lambda: True)
-    with pytest.raises(ArtifactError, match="not the one"):
+    with pytest.raises(ArtifactError, match="does not belong to this teacher"):
         open_bank(tmp_path / "parts", key_of(encoded), CPU)
     build(teacher, encoded, tmp_path / "parts")
     assert content(tmp_path / "parts") == content(tmp_path / "whole")
@@ -123,7 +123,7 @@ def test_a_bank_of_another_teacher_is_said_and_replaced(
     with pytest.raises(ArtifactError):
         open_bank(folder, key_of(encoded), CPU)
     build(teacher, encoded, folder)
-    assert "of another teacher" in capfd.readouterr().err
+    assert "made with another teacher" in capfd.readouterr().err
 
 
 def test_a_broken_manifest_is_said(

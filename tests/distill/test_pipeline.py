@@ -201,7 +201,7 @@ def test_an_exploding_loss_stops_with_step_rows_and_rate(new_run: Any) -> None:
     [
         (["student.layers=5"], UsageError, "cannot choose 5"),
         (["student.layer_map=[1, 9]"], UsageError, "layer 9"),
-        (["student.hidden_size=16"], UsageError, "start of its own"),
+        (["student.hidden_size=16"], UsageError, "need another student.init"),
         (["data.max_length=128"], DataError, "64 positions"),
         (["teacher.model=./nowhere"], DataError, "no such folder"),
         (["teacher.model=google-bert/no-such-model"], HubUnreachable, "hub cannot be reached"),

@@ -146,7 +146,7 @@ def test_a_finished_run_does_nothing(new_run, capfd: pytest.CaptureFixture[str])
     before = {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.is_file()}
     distill_run(run, device="cpu")
     assert {p: p.stat().st_mtime_ns for p in run.folder.rglob("*") if p.is_file()} == before
-    assert "distilled already" in capfd.readouterr().err
+    assert "already distilled" in capfd.readouterr().err
 
 
 def test_damaged_student_weights_are_trained_again(new_run, capfd: pytest.CaptureFixture[str]) -> None:

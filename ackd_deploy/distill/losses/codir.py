@@ -14,7 +14,7 @@ def concatenate_layers(features: Tensor) -> Tensor:
     """[M, B, H] -> [B, M·H], rows of length one.
 
     Each layer is normalized first, so that the cosine of two results is the mean of the layers' cosines and no layer
-    outweighs another by its norm.
+    dominates by its norm.
     """
     if features.ndim != 3:
         raise ValueError(f"expected [layers, rows, width], got {tuple(features.shape)}")

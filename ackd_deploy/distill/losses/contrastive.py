@@ -1,4 +1,4 @@
-"""CDL, the contrastive distillation loss on hidden-state features, and who is a negative for whom."""
+"""CDL, the contrastive distillation loss on hidden-state features, and which samples are negatives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Contrast(NamedTuple):
     margin: Tensor
     """d: similarity of the positive less that of the hardest negative, in [−2, 2]; 0 for one without negatives."""
     has_negative: Tensor
-    """[B] bool: False where the sample has nothing to be pushed away from and stays out of every mean."""
+    """[B] bool: False where the sample has no negatives; it is then left out of every mean."""
 
 
 def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Tensor, temperature: float) -> Contrast:
@@ -39,8 +39,8 @@ def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Ten
         p_i = exp(−l_i)
         d_i = s_ii − max_{j∈N(i)} s_ij
 
-    The second form is the one computed: it keeps its digits when l is small. Everything happens in float32 (float64
-    stays), also under autocast. No gradient flows into the teacher's features.
+    The second form is the one computed: it is precise when l is small. All of it is computed in float32 (float64 stays
+    float64), also under autocast. No gradient flows into the teacher's features.
 
     Args:
         student: [..., B, D] unit features of the student. Leading dimensions are layers.
@@ -53,8 +53,8 @@ def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Ten
         A :class:`Contrast` of [..., B] tensors.
 
     Example:
-        Two sentences of different labels, each the other's negative. The first student feature lies on its teacher's,
-        the second half-way between both:
+        Two sentences of different labels, each the other's negative. The first student feature equals its teacher's,
+        the second is half-way between both:
 
         >>> import torch
         >>> student = torch.tensor([[1.0, 0.0], [0.5**0.5, 0.5**0.5]])
@@ -80,11 +80,11 @@ def cdl(student: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Ten
         negatives = negatives.detach().to(student.dtype)
         own = (student * positive).sum(-1)
         if negatives.shape[-2] == 0:
-            # max and logsumexp have no value over nothing; the product keeps the graph whole.
+            # max and logsumexp are undefined over no entries; the product keeps the autograd graph connected.
             zero = own * 0.0
             return Contrast(zero, torch.ones_like(zero).detach(), zero.detach(), has_negative)
-        # A row without negatives keeps all its candidates here and is set to 0 below: masking them all would send
-        # NaN back through logsumexp.
+        # A row without negatives keeps all its candidates here and is set to 0 below: masking them all would make
+        # the gradient of logsumexp NaN.
         excluded = ~negative_mask & has_negative.unsqueeze(-1)
         others = (student @ negatives.transpose(-1, -2)).masked_fill(excluded, -torch.inf)
         excess = torch.logsumexp(others / temperature, dim=-1) - own / temperature
@@ -159,11 +159,11 @@ _LABELS_DIFFER: dict[Task, Callable[[Tensor, Tensor, float | None], Tensor]] = {
 def draw_rows(total: int, count: int, seed: int, step: int) -> NDArray[np.int64]:
     """Rows of the teacher's bank that serve as candidates in one step: ``min(count, total)`` different ones, [K].
 
-    A pure function of (seed, step): a resumed run draws what the interrupted one would have drawn.
+    A pure function of (seed, step): a resumed run draws the same rows as an uninterrupted one.
     """
     generator = np.random.default_rng((seed, step))
     drawn = generator.choice(total, size=min(count, total), replace=False, shuffle=False)
-    return np.sort(drawn).astype(np.int64)  # sorted: a memory-mapped bank is read in one direction
+    return np.sort(drawn).astype(np.int64)  # sorted: a memory-mapped bank is read sequentially
 
 
 def adaptive_mean(loss: Tensor, weights: Tensor, has_negative: Tensor, layer_weights: Tensor | None = None) -> Tensor:

@@ -13,18 +13,18 @@ POOLINGS = ("mean", "cls")
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision becomes float32; float32 and float64 stay what they are."""
+    """Half precision becomes float32; float32 and float64 stay as they are."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def pool(hidden: Tensor, attention_mask: Tensor, how: str = "mean") -> Tensor:
     """One vector a sentence from the hidden states of one layer.
 
-    ``mean``: (1/|A|) Σ_{t∈A} h_t over the positions A that the attention mask lets through (CoDIR's paper).
+    ``mean``: (1/|A|) Σ_{t∈A} h_t over the attended positions A (CoDIR's paper).
     ``cls``: h_1, the [CLS] position (CoDIR's and PKD's code).
 
-    What lies at padded positions never reaches the result, not even where it is NaN. A row without any attended
-    position gives zeros under ``mean``.
+    Values at padded positions do not affect the result, not even NaN. A row without any attended position gives zeros
+    under ``mean``.
 
     Args:
         hidden: [B, T, H] hidden states, any float type.
@@ -73,7 +73,7 @@ def pool_layers(
 def normalize(features: Tensor, eps: float = 1e-12) -> Tensor:
     """Rows of length one: z = h / ||h||, over the last dimension, in float32 or better.
 
-    A row no longer than ``eps`` stays as it is, so that neither its value nor its gradient explodes.
+    A row of length at most ``eps`` is returned unchanged, so that neither its value nor its gradient explodes.
     """
     features = at_least_float32(features)
     length = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
@@ -83,8 +83,8 @@ def normalize(features: Tensor, eps: float = 1e-12) -> Tensor:
 class StudentProjection(nn.Module):
     """One linear map for each mapped layer, from the student's width to the teacher's.
 
-    It sits on the student's side only and is thrown away after training (CRD and CoDIR use one a side). The student
-    can then match a wider teacher.
+    It is applied to the student only and dropped after training (CRD and CoDIR have one on each side). The student can
+    then match a wider teacher.
     """
 
     def __init__(self, layers: int, student_width: int, teacher_width: int) -> None:

@@ -1,4 +1,4 @@
-"""Losses on the outputs of the classifier: one value for each sample, and the caller takes the mean.
+"""Losses on the outputs of the classifier: [B], one value for each sample; the caller takes the mean.
 
 All take half precision and compute in float32; float64 stays float64.
 """
@@ -74,7 +74,7 @@ def kd_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) ->
     """Hinton's distillation: T²·KL(softmax(zT/T) ‖ softmax(zS/T)).
 
     The mean over samples is PyTorch's ``batchmean``. T² keeps the size of the gradient when T changes: for large T the
-    value tends to (1/2C)·Σ_c (δ_c − mean δ)² with δ = zS − zT, which T is no part of.
+    value tends to (1/2C)·Σ_c (δ_c − mean δ)² with δ = zS − zT, which does not depend on T.
 
     Args:
         student_logits: [B, C].
@@ -170,7 +170,7 @@ def _same_batch(logits: Tensor, labels: Tensor) -> None:
 
 
 def _same_shape(first: Tensor, second: Tensor) -> None:
-    # Broadcasting [B, 1] against [B] would give [B, B] without a word.
+    # Broadcasting [B, 1] against [B] would give [B, B] without an error.
     if first.shape != second.shape:
         raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} differ")
 

@@ -13,7 +13,7 @@ def pkd(student: Tensor, teacher: Tensor) -> Tensor:
     """Squared distance of normalized features: mean_m || zS_m/||zS_m|| − zT_m/||zT_m|| ||², which is 2 − 2 cos.
 
     The sum over the width is the paper's; its code takes PyTorch's mean over all elements, which is 1/H of this and
-    ties the loss's weight to the width. The paper leaves out the top layer: pass the layers that you want.
+    makes the loss's weight depend on the width. The paper leaves out the top layer: pass the layers that you want.
 
     Args:
         student: [M, B, H] pooled features, normalized or not.

@@ -22,7 +22,7 @@ def hardest_rows(
     """Return the rows with the largest mean SAR weight, hardest first.
 
     Args:
-        hardest: what was counted in training.
+        hardest: the running means of the training.
         rows: the training rows.
         bank: holds the teacher's logits of the same rows.
         count: how many.
@@ -35,9 +35,9 @@ def likely_label_errors(
 ) -> list[HardSentence]:
     """Return the hard rows whose given label the teacher contradicts, those of the largest contrastive loss first.
 
-    The teacher has been trained on these very labels; where it still decides otherwise, and the student too ends up
-    among the sentences of the other label, the given label deserves a look. Looks among the hardest twentieth of the
-    rows; regression has no such list.
+    The teacher was trained on these labels; where it still decides otherwise, and the student's features too are close
+    to those of the other label, the given label should be checked. Searches the hardest twentieth of the rows;
+    regression has no such list.
     """
     if not rows.task.has_classes:
         return []

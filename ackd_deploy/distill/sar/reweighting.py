@@ -1,4 +1,4 @@
-"""SAR at work in a training: learns how hard samples are and weighs them, over all processes that train together."""
+"""SAR in a training: predicts how hard samples are and weights them, over all processes that train together."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Reweighting"]
 
 
 class Reweighting:
-    """Weighs the samples of each step's whole batch.
+    """Weights the samples of each step's whole batch.
 
     Args:
         sar: the recipe's section.
-        mode: SAR's mode; ``uniform`` for plain CDL, which is logged alike.
+        mode: SAR's mode; ``uniform`` for plain CDL, which has the same log.
         rows: of the training data, N.
         width: of the features, H.
         layers: mapped layers, M.
-        seed: of this training; the predictor's start is the caller's to seed.
+        seed: of this training; the caller seeds the predictor's initial weights.
         device: of the student.
         process_group: the processes that train together.
     """
@@ -54,7 +54,7 @@ class Reweighting:
             self._learner = _Learner(DifficultyPredictor(width, layers, sar.predictor_hidden).to(device), sar)
 
     def __call__(self, contrast: Contrast, student: Tensor, teacher: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Weigh one batch.
+        """Return the weights of one batch.
 
         Args:
             contrast: of this process's samples.
@@ -110,14 +110,14 @@ class Reweighting:
 
 
 class _Learner:
-    """The predictor with its own optimizer: it regresses the margin, and never sees the weighted loss."""
+    """The predictor with its own optimizer: it is trained to predict the margin, never on the weighted loss."""
 
     def __init__(self, predictor: DifficultyPredictor, sar: Sar) -> None:
         self._predictor = predictor
         self._optimizer = torch.optim.Adam(predictor.parameters(), lr=sar.predictor_learning_rate)
 
     def predict_and_learn(self, student: Tensor, teacher: Tensor, contrast: Contrast) -> Tensor:
-        # What is returned comes from before this step is learned from: no sample sets its own weight.
+        # The prediction is made before the predictor learns from this step: no sample decides its own weight.
         with torch.enable_grad(), torch.autocast(student.device.type, enabled=False):
             predicted: Tensor = self._predictor(student, teacher)
             self._optimizer.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""What SAR does, in figures: the spread of its weights, and the sentences that it finds hardest."""
+"""Statistics of SAR's weights, and the training rows that it finds hardest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAMES = ("weight", "loss", "times")
 def weight_statistics(weights: Tensor, loss: Tensor, has_negative: Tensor) -> dict[str, float | None]:
     """Figures for the log, over the samples that have negatives; each is the mean over the layers.
 
-    - ``mean``: mean(w), which is 1 unless something is broken.
+    - ``mean``: mean(w), which must be 1.
     - ``largest``: max(w).
-    - ``correlation``: Pearson's corr(w, l), above 0 where weight lies on hard samples; None where either is constant.
+    - ``correlation``: Pearson's corr(w, l), above 0 where hard samples have more weight; None where either is constant.
     - ``effective``: effective sample size (Σw)²/Σw², in samples; ``effective_share`` is that over their number.
     - ``without_negative``: samples that had none and were left out.
 
@@ -51,7 +51,7 @@ def _correlation(first: Tensor, second: Tensor) -> float | None:
     first = first - first.mean(1, keepdim=True)
     second = second - second.mean(1, keepdim=True)
     lengths = first.norm(dim=1) * second.norm(dim=1)
-    # A constant row leaves only float32's rounding behind.
+    # A constant row has only float32's rounding errors.
     varied = (first.abs().amax(1) > 1e-6) & (second.abs().amax(1) > 1e-6)
     if not bool(varied.any()):
         return None
@@ -59,7 +59,7 @@ def _correlation(first: Tensor, second: Tensor) -> float | None:
 
 
 class HardSample(NamedTuple):
-    """A training row, its mean weight and loss over the steps in which it was weighed, and their number."""
+    """A training row, its mean weight and loss over the steps in which it was weighted, and their number."""
 
     row: int
     weight: float
@@ -70,8 +70,8 @@ class HardSample(NamedTuple):
 class HardestSamples:
     """The running means of each training row's SAR weight and contrastive loss: 20 bytes a row, on the device.
 
-    The weight says what SAR attended to. The loss is the better finder of wrong labels: the predictor sees features and
-    no label, so that it cannot tell a mislabeled row from its well-labeled neighbors, and the loss can.
+    The weight says what SAR attended to. The loss finds wrong labels better: the predictor sees features and no label,
+    so that it cannot distinguish a mislabeled row from its well-labeled neighbors, and the loss can.
 
     Two of them, from two processes or two parts of a run, add up by :meth:`merge`.
     """
@@ -88,15 +88,15 @@ class HardestSamples:
             rows: [B] global row ids.
             weights: [B] or [M, B]; layers are averaged.
             loss: the same shape.
-            has_negative: [B] bool; the others were not weighed.
+            has_negative: [B] bool; the others were not weighted.
         """
         device = self._times.device
         index = rows.detach().to(device, torch.int64)
-        weighed = has_negative.to(device)
+        weighted = has_negative.to(device)
         for sums, values in ((self._weight, weights), (self._loss, loss)):
             mean = values.detach().to(device).double().reshape(-1, values.shape[-1]).mean(0)
-            sums.index_add_(0, index, torch.where(weighed, mean, 0.0))
-        self._times.index_add_(0, index, weighed.to(torch.int32))
+            sums.index_add_(0, index, torch.where(weighted, mean, 0.0))
+        self._times.index_add_(0, index, weighted.to(torch.int32))
 
     def merge(self, other: HardestSamples) -> None:
         """Add what another has counted over the same rows."""
@@ -125,9 +125,9 @@ class HardestSamples:
         """Take up a checkpoint's state.
 
         Raises:
-            ValueError: where it is not one, or one of another number of rows.
+            ValueError: it is not such a state, or has another number of rows.
         """
         if any(name not in state or state[name].shape != self._times.shape for name in _NAMES):
-            raise ValueError(f"the state is not one of {self._times.numel()} rows")
+            raise ValueError(f"this is not the state of {self._times.numel()} rows")
         for name, sums in zip(_NAMES, self._sums(), strict=True):
             sums.copy_(state[name])

@@ -14,7 +14,7 @@ __all__ = ["MODES", "DifficultyPredictor", "bounded_mean_one", "predictor_loss",
 
 MODES = ("predictor", "margin", "exponential", "focal", "uniform", "shuffled")
 
-# exp(-600) is still a normal float64: scores further apart than this are all the same to the clipping.
+# exp(-600) is still a normal float64: scores further apart than this are clipped to the same weight.
 _LARGEST_SPREAD = 600.0
 
 
@@ -108,9 +108,9 @@ def _score(mode: str, contrast: Contrast, predicted: Tensor | None, temperature:
 def bounded_mean_one(score: Tensor, counted: Tensor, min_weight: float, max_weight: float) -> Tensor:
     """The weights w_i = clip(c·exp(score_i), w_min, w_max) whose mean over the counted samples is 1.
 
-    Where no bound bites this is N·softmax(score). Clipping and dividing by the mean afterwards would push weights over
-    the bound again; instead c is found such that both hold: the mean is a rising, piecewise linear function of c with
-    a corner wherever a sample meets a bound, so the piece that contains 1 is found and solved for c.
+    Where no bound is reached this is N·softmax(score). Clipping and dividing by the mean afterwards would move weights
+    over the bound again; instead c is found such that both hold: the mean is a rising, piecewise linear function of c
+    with a corner wherever a sample reaches a bound, so the piece that contains 1 is found and solved for c.
 
     Args:
         score: [..., B] log weights, up to a constant; −inf is allowed.
@@ -141,7 +141,7 @@ def bounded_mean_one(score: Tensor, counted: Tensor, min_weight: float, max_weig
 
     corners = torch.cat([min_weight / relative, max_weight / relative], dim=-1).sort(-1).values
     reached = clipped_sum(corners) >= number
-    # Some corner always reaches it: at the last one every weight is w_max >= 1. Rounding may say otherwise.
+    # Some corner always reaches it: at the last one every weight is w_max >= 1. Rounding may hide that.
     above = reached.to(torch.int8).argmax(-1, keepdim=True)
     above = torch.where(reached.any(-1, keepdim=True), above, corners.shape[-1] - 1)
     high = corners.gather(-1, above)
@@ -166,11 +166,11 @@ class DifficultyPredictor(nn.Module):
     """A small network that predicts how discriminative a sample's features are: its margin d.
 
     Input are the detached unit features of student and teacher and their products, whose sum is the similarity of the
-    positive; output is d̂. One network serves all layers and is told the layer by a learned offset. It starts with
+    positive; output is d̂. One network serves all layers, with a learned offset for each. It starts with
     d̂ = 0, so that all weights start equal.
 
-    It is trained by :func:`predictor_loss` with an optimizer of its own, and never to minimize the weighted loss: that
-    would teach it to put weight on the easy samples.
+    It is trained by :func:`predictor_loss` with an optimizer of its own, and never to minimize the weighted loss: it
+    would then learn to put weight on the easy samples.
     """
 
     def __init__(self, width: int, layers: int, hidden: int = 128) -> None:
@@ -186,7 +186,7 @@ class DifficultyPredictor(nn.Module):
         """[M, B, D] unit features of each -> [M, B]; neither gets a gradient."""
         student = at_least_float32(student.detach())
         teacher = teacher.detach().to(student.dtype)
-        # Entries of unit vectors are of size 1/√D; a linear layer wants them of size 1.
+        # Entries of unit vectors are of size 1/√D; a linear layer expects size 1.
         root = math.sqrt(self.width)
         features = torch.cat([student * root, teacher * root, student * teacher * self.width], dim=-1)
         hidden = nn.functional.gelu(self.inner(features) + self.layer)
@@ -195,7 +195,7 @@ class DifficultyPredictor(nn.Module):
 
 
 def predictor_loss(predicted: Tensor, contrast: Contrast) -> Tensor:
-    """Mean of (d̂ − d)² over layers and the samples that have negatives, a scalar: regression, nothing else."""
+    """Mean of (d̂ − d)² over layers and the samples that have negatives, a scalar."""
     counted = contrast.has_negative.expand(predicted.shape)
     error = torch.where(counted, predicted - contrast.margin.detach().to(predicted.dtype), 0.0)
     return error.square().sum() / counted.sum().clamp(min=1)
