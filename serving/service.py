@@ -1,62 +1,13 @@
-"""The BentoML service: ``bentoml serve`` in this folder, or ``ackd-deploy serve`` anywhere.
+"""The BentoML service: ``ackd-deploy serve`` anywhere, or ``bentoml serve`` in this folder.
 
     ACKD_ARTIFACT=runs/quickstart/artifact bentoml serve .
 
-What can be set is in ackd_deploy/serving/settings.py. This module is imported by BentoML's supervisor as well as
-by each worker, so it must stay light: the model is loaded when a worker starts.
+What can be set is in ackd_deploy/serving/settings.py. BentoML's own supervisor opens two control sockets on 127.0.0.1,
+which ask nobody for a password; ``ackd-deploy serve`` opens none (docs/serving.md).
 """
 
-# ruff: noqa: E402  (BentoML and prometheus_client read the environment when they are imported)
-from __future__ import annotations
-
-import os
 from pathlib import Path
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+from ackd_deploy.serving.service import define_service
 
-from ackd_deploy.runtime.cpu import effective_cpus
-from ackd_deploy.serving.settings import load_settings
-
-HERE = Path(__file__).resolve().parent
-settings = load_settings()
-workers = settings.processes(effective_cpus())
-if workers == 1:
-    # One worker's metrics need no files to be added up in, which cost a few system calls at every count.
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-
-import bentoml
-
-from ackd_deploy.serving.app import create_app
-from ackd_deploy.serving.bento import DirectService, pinned_image
-from ackd_deploy.serving.lifecycle import Lifecycle
-from ackd_deploy.serving.logs import set_up_logs
-
-app = create_app(settings, settings.artifact or HERE / "artifact")
-lifecycle: Lifecycle = app.state.lifecycle
-
-
-@bentoml.service(
-    name="ackd",
-    service_class=DirectService,
-    image=pinned_image(HERE / "requirements.txt", python_version="3.11"),
-    workers=workers,
-    # All of these are counted, logged and timed by the application itself.
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},
-    tracing={"excluded_urls": ".*"},
-    traffic={"timeout": 60},
-)
-@bentoml.asgi_app(app, path="/")
-class Ackd:
-    """A distilled text classifier."""
-
-    def __init__(self) -> None:
-        set_up_logs()
-
-    async def __is_alive__(self) -> bool:
-        lifecycle.check_alive()
-        return True
-
-    async def __is_ready__(self) -> bool:
-        return lifecycle.phase == "ready"
+Ackd = define_service(Path(__file__).resolve().parent)
