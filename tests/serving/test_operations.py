@@ -46,10 +46,47 @@ def test_manifests_keep_to_their_schemas(name: str, document: dict[str, Any]):
     validate.validate(document, "1.31", strict=True)
 
 
+def pods() -> list[tuple[dict[str, Any], dict[str, str]]]:
+    """Every pod's specification, and the labels that it will have."""
+    found = []
+    for _, document in DOCUMENTS:
+        if document["kind"] == "Deployment":
+            template = document["spec"]["template"]
+            found.append((template["spec"], template["metadata"]["labels"]))
+        elif document["kind"] == "InferenceService":
+            # The label is KServe's own.
+            labels = {"serving.kserve.io/inferenceservice": document["metadata"]["name"]}
+            found.append((document["spec"]["predictor"], labels))
+    return found
+
+
 def containers() -> list[dict[str, Any]]:
-    specs = [d["spec"]["template"]["spec"] for _, d in DOCUMENTS if d["kind"] == "Deployment"]
-    specs += [d["spec"]["predictor"] for _, d in DOCUMENTS if d["kind"] == "InferenceService"]
-    return [container for spec in specs for container in spec["containers"]]
+    return [container for pod, _ in pods() for container in pod["containers"]]
+
+
+def test_pods_have_no_token_a_system_call_filter_and_a_network_policy():
+    policies = [d["spec"] for _, d in DOCUMENTS if d["kind"] == "NetworkPolicy"]
+    assert len(pods()) == 2
+    for pod, labels in pods():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (policy,) = [p for p in policies if p["podSelector"]["matchLabels"].items() <= labels.items()]
+        assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+        assert policy["egress"] == []
+        (rule,) = policy["ingress"]
+        port = pod["containers"][0]["ports"][0]["containerPort"]
+        assert port in [entry["port"] for entry in rule["ports"]]
+        assert rule["from"]
+
+
+def test_every_start_is_the_one_without_control_sockets():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert 'ENTRYPOINT ["python", "-m", "ackd_deploy", "serve",' in dockerfile
+    assert "bentoml" not in dockerfile.split("ENTRYPOINT")[1]
+    for container in containers():
+        assert not {"command", "args"} & container.keys()
 
 
 def test_containers_are_confined_and_set_only_known_variables():

@@ -274,6 +274,13 @@ def test_under_bentoml_a_damaged_artifact_never_gets_ready_and_says_why(tiny_art
         refused = httpx.post(service.url + "/classify", json={"text": "a"}, trust_env=False)
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
+        # Its worker too ends with a supervisor that is killed.
+        service.process.kill()
+        service.process.wait()
+        end = time.monotonic() + 30
+        while service.status("/livez"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
     finally:
         service.terminate()
 
