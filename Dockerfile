@@ -7,7 +7,10 @@
 #   docker build --target service -t ackd-service .                                the artifact mounted
 #   docker run --rm -p 3000:3000 --read-only --tmpfs /tmp -v "$PWD/runs/quickstart/artifact:/srv/artifact:ro" ackd-service
 
-FROM python:3.11-slim AS packages
+# A digest pins it: --build-arg BASE_IMAGE=python@sha256:…
+ARG BASE_IMAGE=python:3.11-slim
+
+FROM ${BASE_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # requirements-openvino.txt for an artifact that was chosen for OpenVINO.
 ARG REQUIREMENTS=requirements.txt
@@ -15,11 +18,11 @@ COPY serving/requirements*.txt /tmp/
 # A virtual environment is one folder to copy, and leaves pip's own traces in this stage. Compiled here, since
 # the final file system is read-only.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-deps --only-binary :all: --requirement "/tmp/$REQUIREMENTS" \
+    && /opt/venv/bin/pip install --no-deps --only-binary :all: --require-hashes --requirement "/tmp/$REQUIREMENTS" \
     && /opt/venv/bin/pip uninstall --yes pip setuptools \
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 
-FROM python:3.11-slim AS service
+FROM ${BASE_IMAGE} AS service
 # A numeric user lets Kubernetes check runAsNonRoot.
 RUN groupadd --gid 10001 ackd && useradd --uid 10001 --gid ackd --no-create-home --shell /usr/sbin/nologin ackd
 COPY --from=packages /opt/venv /opt/venv

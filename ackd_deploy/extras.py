@@ -8,7 +8,8 @@ from ackd_deploy.errors import MissingExtra
 
 __all__ = ["EXTRAS", "install_hint", "need"]
 
-# Modules that each extra of pyproject.toml brings and its commands import; ``datasets`` is needed by hub splits alone.
+# Modules that each extra of pyproject.toml brings and its commands import; ``datasets`` is needed by hub
+# splits alone, and cyclonedx by `package`.
 EXTRAS: dict[str, tuple[str, ...]] = {
     # The same module comes with the extra gpu; on a machine that has neither, cpu is what works anywhere.
     "cpu": ("onnxruntime",),
@@ -16,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("torch", "transformers", "safetensors", "scipy", "onnx", "jinja2"),
     "report": ("jinja2", "matplotlib", "safetensors", "scipy"),
     "serve": ("bentoml", "starlette", "prometheus_client"),
+    "sign": ("model_signing", "OpenSSL"),
 }
 
 

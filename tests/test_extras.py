@@ -14,7 +14,12 @@ from ackd_deploy.errors import MissingExtra
 from ackd_deploy.extras import EXTRAS, need
 
 PROJECT = tomllib.loads((Path(__file__).resolve().parent.parent / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"prometheus_client": "prometheus-client"}
+DISTRIBUTIONS = {
+    "prometheus_client": "prometheus-client",
+    "cyclonedx": "cyclonedx-python-lib",
+    "model_signing": "model-signing",
+    "OpenSSL": "pyopenssl",
+}
 
 
 def names(extra: str) -> set[str]:

@@ -20,12 +20,29 @@ from ackd_deploy.run import EXPORT, Run
 @runs_option
 @set_option
 @provider_option
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="Sign the artifact with this private key (PEM).",
+)
 @json_option
 def command(
-    onnx: bool, run_folder: Path | None, runs: Path, overrides: tuple[str, ...], provider: str, as_json: bool
+    onnx: bool,
+    run_folder: Path | None,
+    runs: Path,
+    overrides: tuple[str, ...],
+    provider: str,
+    key: Path | None,
+    as_json: bool,
 ) -> None:
     """Export the newest finished run (or --run DIR), gate each variant, write the artifact."""
     need("export", "cpu")
+    if key is not None:
+        from ackd_deploy.artifact.signature import check_key
+
+        check_key(key)
     run = find_run(run_folder, runs, having="student")
     if not run.is_done(run.student):
         raise UsageError(f"the run in {run.folder} has no finished student", hint="ackd-deploy distill goes on with it")
@@ -38,6 +55,10 @@ def command(
 
     with run.lock():
         artifact = export_run(run, provider=provider, table=not as_json)
+    if key is not None:
+        from ackd_deploy.artifact.signature import sign_artifact
+
+        console.log(f"signature  {sign_artifact(artifact, key)}")
     if as_json:
         console.emit_json({"artifact": str(artifact), **run.record(EXPORT).model_dump(mode="json")})
     else:

@@ -30,7 +30,7 @@ def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool
         store.mkdir(parents=True, exist_ok=True)
         os.environ["BENTOML_HOME"] = str(store.resolve())
     from ackd_deploy.artifact import open_artifact
-    from ackd_deploy.deploy.bento import build_bento
+    from ackd_deploy.deploy.bento import SBOM, build_bento
 
     console.log(f"packaging {folder}")
     built = build_bento(folder)
@@ -38,12 +38,20 @@ def command(artifact: Path | None, runs: Path, store: Path | None, as_json: bool
     requirements = "requirements-openvino.txt" if engine == "openvino" else "requirements.txt"
     extra = f" --build-arg REQUIREMENTS={requirements}" if engine == "openvino" else ""
     if as_json:
-        console.emit_json({"tag": built.tag, "folder": str(built.folder), "megabytes": round(built.megabytes, 1)})
+        console.emit_json(
+            {
+                "tag": built.tag,
+                "folder": str(built.folder),
+                "megabytes": round(built.megabytes, 1),
+                "sbom": str(built.folder / "src" / SBOM),
+            }
+        )
         return
     console.print_result(built.tag)
     home = f"BENTOML_HOME={os.environ['BENTOML_HOME']} " if "BENTOML_HOME" in os.environ else ""
     for line in (
         f"{built.folder} ({built.megabytes:.1f} MB)",
+        f"bill of materials: {built.folder / 'src' / SBOM} (CycloneDX)",
         f"serve it:          {home}bentoml serve {built.tag}",
         f"container image:   {home}bentoml containerize {built.tag}      (needs a Docker engine)",
         f"or, without Bento: docker build --build-arg ARTIFACT={os.path.relpath(folder)}{extra} .",

@@ -11,7 +11,7 @@ from ackd_deploy import console
 from ackd_deploy.cli.options import find_artifact, json_option, provider_option, runs_option, threads_option
 from ackd_deploy.errors import ArtifactError
 
-_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
+_COLORS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
 
 
 @click.command()
@@ -19,9 +19,14 @@ _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
 @runs_option
 @provider_option
 @threads_option
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="PUB", help="Check the signature with this public key (PEM)."
+)
 @click.option("--strict", is_flag=True, help="A warning, such as a CPU without the gated features, is a failure.")
 @json_option
-def command(artifact: Path | None, runs: Path, provider: str, threads: int | None, strict: bool, as_json: bool) -> None:
+def command(
+    artifact: Path | None, runs: Path, provider: str, threads: int | None, key: Path | None, strict: bool, as_json: bool
+) -> None:
     """Check an artifact: files, checksums, graphs, CPU features and golden samples.
 
     ARTIFACT is its folder; by default that of the newest exported run.
@@ -29,7 +34,7 @@ def command(artifact: Path | None, runs: Path, provider: str, threads: int | Non
     from ackd_deploy.runtime.verify import verify_artifact
 
     folder = find_artifact(artifact, runs)
-    checks = verify_artifact(folder, provider=provider, threads=threads, strict=strict)
+    checks = verify_artifact(folder, provider=provider, threads=threads, strict=strict, key=key)
     failed = [check for check in checks if check.status == "fail"]
     if as_json:
         console.emit_json({"artifact": str(folder), "ok": not failed, "checks": [asdict(check) for check in checks]})
@@ -39,7 +44,7 @@ def command(artifact: Path | None, runs: Path, provider: str, threads: int | Non
 
         table = Table("check", "", "detail", title=escape(str(folder)), title_justify="left")
         for check in checks:
-            color = _COLOURS[check.status]
+            color = _COLORS[check.status]
             table.add_row(escape(check.name), f"[{color}]{check.status}[/{color}]", escape(check.detail))
         console.print_table(table)
     if failed:

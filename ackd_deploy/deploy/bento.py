@@ -9,16 +9,21 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ackd_deploy import __version__
 from ackd_deploy.artifact import Manifest, open_artifact
+from ackd_deploy.deploy.requirements import parse_pins, service_requirements
+from ackd_deploy.deploy.sbom import bill_of_materials
 from ackd_deploy.errors import MissingExtra, first_line
 from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 
-__all__ = ["BuiltBento", "build_bento"]
+__all__ = ["SBOM", "BuiltBento", "build_bento"]
+
+SBOM = "sbom.cdx.json"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
-_ROOMS = ("artifact", "runtime", "serving", "tasks")
+_PACKAGES = ("artifact", "runtime", "serving", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,12 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     serving = bundled_folder("serving")
     shutil.copyfile(serving / "service.py", folder / "service.py")
-    (folder / "requirements.txt").write_text(_requirements(serving, manifest), encoding="utf-8")
-    for room in _ROOMS:
-        shutil.copytree(_PACKAGE / room, folder / "ackd_deploy" / room, ignore=ignore)
+    requirements = service_requirements(manifest)
+    (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
+    bill = bill_of_materials(manifest, parse_pins(requirements), __version__)
+    (folder / SBOM).write_text(bill, encoding="utf-8")
+    for package in _PACKAGES:
+        shutil.copytree(_PACKAGE / package, folder / "ackd_deploy" / package, ignore=ignore)
     # The modules beside the folders are what all of them stand on.
     for module in (*_PACKAGE.glob("*.py"), _PACKAGE / "py.typed"):
         shutil.copyfile(module, folder / "ackd_deploy" / module.name)
@@ -72,15 +80,6 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
         target = folder / "artifact" / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(artifact / relative, target)
-
-
-def _requirements(serving: Path, manifest: Manifest) -> str:
-    """The pins of the service, and those of the chosen variant's engine: 180 MB that others need not carry."""
-    pins = (serving / "requirements.txt").read_text(encoding="utf-8")
-    if manifest.variant().engine == "openvino":
-        lines = (serving / "requirements-openvino.txt").read_text(encoding="utf-8").splitlines()
-        pins += "".join(f"{line}\n" for line in lines if not line.startswith(("#", "-r ")))
-    return pins
 
 
 def _files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from ackd_deploy.run.records import VariantRecord
 
 __all__ = ["variants_table"]
 
-_COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+_COLORS = {"pass": "green", "fail": "red", "undecided": "yellow"}
 
 
 def variants_table(
@@ -46,7 +46,7 @@ def variants_table(
             _figure(row.latency_ratios.get(f"single to {teacher}"), 1, 2),
             _figure(row.latency_ratios.get(f"batch to {teacher}"), 1, 2),
             _figure(single.p50_ms if single else None, 1, 2),
-            Text(row.verdict + (", served" if served else _aside(row)), style=_COLOURS[row.verdict]),
+            Text(row.verdict + (", served" if served else _aside(row)), style=_COLORS[row.verdict]),
         )
     reasons = [Text(f"{row.name}: {'; '.join(row.reasons)}", style="dim") for row in rows if row.reasons]
     return Group(table, *_with_all_threads(rows, teacher, all_threads), *reasons)

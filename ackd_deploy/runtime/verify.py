@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ackd_deploy.artifact.load import MANIFEST, check_files, check_graph, list_files, open_artifact
 from ackd_deploy.artifact.schema import Manifest
+from ackd_deploy.artifact.signature import SIGNATURE, verify_signature
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Check:
 
 
 def verify_artifact(
-    folder: Path, *, provider: str = "cpu", threads: int | None = None, strict: bool = False
+    folder: Path, *, provider: str = "cpu", threads: int | None = None, strict: bool = False, key: Path | None = None
 ) -> list[Check]:
     """Check files, checksums, graphs, CPU features and golden samples.
 
@@ -40,6 +41,7 @@ def verify_artifact(
         folder: the artifact.
         provider: execution provider for the golden samples.
         threads: threads of one run; None: as many processors as the cgroup grants.
+        key: public key; None: a signature is not looked at.
         strict: count what is only worth a warning as a failure: a machine without the features or the engine that
             the chosen variant was gated on, files that nobody signed for, no golden samples.
 
@@ -48,6 +50,7 @@ def verify_artifact(
     """
     checks: list[Check] = []
     try:
+        _signature(folder, checks, key)
         _look(folder, checks)
         _run(folder, checks, provider, threads)
     except ArtifactError as error:
@@ -59,12 +62,20 @@ def verify_artifact(
     return checks
 
 
+def _signature(folder: Path, checks: list[Check], key: Path | None) -> None:
+    if key is not None:
+        count = verify_signature(folder, key)
+        checks.append(Check("signature", "pass", f"{count} files, by {key}"))
+    elif (folder / SIGNATURE).is_file():
+        checks.append(Check("signature", "skip", f"{SIGNATURE} is there; --key PUB checks it"))
+
+
 def _look(folder: Path, checks: list[Check]) -> None:
     manifest = open_artifact(folder, verify=False)
     checks.append(Check("manifest", "pass", f"{manifest.name}: {manifest.problem_type}, {len(manifest.labels)} labels"))
     check_files(folder, manifest)
     checks.append(Check("checksums", "pass", f"{len(manifest.files)} files"))
-    unlisted = [name for name in list_files(folder) if name != MANIFEST and name not in manifest.files]
+    unlisted = [name for name in list_files(folder) if name not in (MANIFEST, SIGNATURE, *manifest.files)]
     if unlisted:
         shown = ", ".join(unlisted[:5])
         checks.append(Check("unlisted files", "warn", f"{len(unlisted)} without a checksum, never read: {shown}"))

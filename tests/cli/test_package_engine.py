@@ -5,7 +5,7 @@ from importlib import metadata
 import pytest
 
 from ackd_deploy.artifact import VariantInfo, open_artifact
-from ackd_deploy.deploy.bento import _requirements
+from ackd_deploy.deploy.requirements import parse_pins, service_requirements
 from ackd_deploy.recipe.bundled import bundled_folder
 
 SERVING = bundled_folder("serving")
@@ -20,11 +20,10 @@ def manifest(tiny_artifact):
 
 def test_only_the_chosen_variant_counts(manifest):
     plain = (SERVING / "requirements.txt").read_text()
-    assert _requirements(SERVING, manifest) == plain
+    assert service_requirements(manifest, SERVING) == plain
     assert "openvino" not in plain
-    chosen = _requirements(SERVING, manifest.model_copy(update={"chosen": "openvino"}))
-    added = chosen.removeprefix(plain).splitlines()
-    assert [line.split("==")[0] for line in added] == ["openvino", "openvino-telemetry"]
+    chosen = service_requirements(manifest.model_copy(update={"chosen": "openvino"}), SERVING)
+    assert [pin.name for pin in parse_pins(chosen.removeprefix(plain))] == ["openvino", "openvino-telemetry"]
     # Flat: BentoML takes the file as it stands, without the one that it would refer to.
     assert "-r " not in chosen
 
@@ -33,8 +32,8 @@ def test_the_pins_are_what_is_tested_here_and_all_that_it_needs():
     pytest.importorskip("openvino")
     lines = (SERVING / "requirements-openvino.txt").read_text().splitlines()
     assert "-r requirements.txt" in lines
-    pins = dict(line.split("==") for line in lines if "==" in line)
+    pins = {pin.name: pin.version for pin in parse_pins("\n".join(lines))}
     assert pins == {name: metadata.version(name) for name in ("openvino", "openvino-telemetry")}
     needed = {line.split(";")[0].split("<")[0].split(">")[0].strip() for line in metadata.requires("openvino") or []}
-    others = {line.split("==")[0] for line in (SERVING / "requirements.txt").read_text().splitlines()}
+    others = {pin.name for pin in parse_pins((SERVING / "requirements.txt").read_text())}
     assert {name.lower() for name in needed} <= others | pins.keys()

@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ackd_deploy.deploy.requirements import parse_pins
 from tests.serving.running_service import ROOT, SERVING, free_port, start
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def pins() -> dict[str, str]:
-    lines = (SERVING / "requirements.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return {pin.name: pin.version for pin in parse_pins((SERVING / "requirements.txt").read_text())}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,25 @@ def test_the_bento_holds_service_artifact_and_nothing_to_train_with(built: dict[
     assert "onnxruntime==" in requirements
     assert "torch" not in re.sub(r"^#.*$", "", requirements, flags=re.MULTILINE)
     assert re.fullmatch(r"tiny:[a-z0-9]+", built["tag"])
+    assert all(pin.hashes for pin in parse_pins(requirements))
+
+
+def test_the_bill_of_materials_lists_packages_and_files(built: dict[str, str], tiny_artifact: Path):
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = Path(built["sbom"]).read_text()
+    try:
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    except Exception as error:  # its schema validator is an extra of its own
+        assert "MissingOptionalDependency" in type(error).__name__
+    bill = json.loads(text)
+    packages = {entry["name"]: entry for entry in bill["components"] if entry["type"] == "library"}
+    assert {name: entry["version"] for name, entry in packages.items()} == pins()
+    assert packages["numpy"]["purl"] == f"pkg:pypi/numpy@{metadata.version('numpy')}"
+    (model,) = [entry for entry in bill["components"] if entry["type"] == "machine-learning-model"]
+    listed = {entry["name"]: entry["hashes"][0]["content"] for entry in model["components"]}
+    assert listed == json.loads((tiny_artifact / "ackd.json").read_text())["files"]
 
 
 def test_bentoml_serves_the_bento(built: dict[str, str], tmp_path: Path):
@@ -96,8 +115,8 @@ def test_the_dockerfiles_steps_in_a_clean_folder(tiny_artifact: Path, tmp_path: 
     """No Docker engine is at hand here: its RUN and COPY lines, in a folder, then its ENTRYPOINT and HEALTHCHECK."""
     venv, srv = tmp_path / "venv", tmp_path / "srv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    assert "install --no-deps --only-binary :all: --requirement" in DOCKERFILE
-    install = [venv / "bin" / "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
+    assert "install --no-deps --only-binary :all: --require-hashes --requirement" in DOCKERFILE
+    install = [venv / "bin" / "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
     installed = subprocess.run(
         [*install, "-r", SERVING / "requirements.txt"], capture_output=True, text=True, check=False
     )

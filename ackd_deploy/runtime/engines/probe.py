@@ -17,7 +17,7 @@ from ackd_deploy.errors import AckdError
 __all__ = ["ProviderProbe", "probe_providers", "tiny_graph"]
 
 _SECONDS = 120.0
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 # It sends the input to an endpoint on the network: nothing that this tool uses or tries.
 _NOT_TRIED = frozenset({"AzureExecutionProvider"})
@@ -84,7 +84,7 @@ def reason_of(output: str, errors: str, code: int) -> str:
     What the provider itself printed on stderr (with colors, after a path of its build machine) says more
     than our summary on stdout.
     """
-    cause = re.search(r"with error: ([^\n]+)", _COLOUR.sub("", errors))
+    cause = re.search(r"with error: ([^\n]+)", _COLOR.sub("", errors))
     if cause:
         return cause.group(1).strip()[:300]
     lines = [line for line in output.splitlines() if line.strip()]
