@@ -2,6 +2,7 @@ import yaml
 
 from ackd_deploy.artifact import Manifest, open_artifact
 from ackd_deploy.artifact.card import render_card
+from ackd_deploy.run.records import GateRecord
 from tests.artifact.test_schema import PLAIN
 
 
@@ -18,10 +19,15 @@ def test_card_of_a_real_artifact(tiny_artifact):
 
 
 def test_gates_are_shown_and_none_invented():
-    gate = {"gate": "accuracy", "variant": "int8", "verdict": "fail", "figure": 0.71234567, "bound": 0.5, "n": 872,
-            "interval": [-0.1, 1.2], "detail": None}  # fmt: skip
-    card = render_card(Manifest.model_validate({**PLAIN, "gates": [gate]}))
-    assert "| accuracy | int8 | fail | 0.712346 | 0.5 | 872 | -0.1, 1.2 |  |" in card
+    # Of the class that an export writes, so that the card knows each of its fields.
+    failed = GateRecord(
+        gate="accuracy drop", variant="int8", verdict="fail", figure=0.71234567, bound=0.5, n=872, interval=(-0.1, 1.2)
+    )
+    shown = GateRecord(gate="parity", variant="fp16", verdict="info", figure=None, detail="largest at row 3")
+    gates = [gate.model_dump(mode="json") for gate in (failed, shown)]
+    card = render_card(Manifest.model_validate({**PLAIN, "gates": gates}))
+    assert "| accuracy drop | int8 | fail | 0.712346 | 0.5 | 872 | -0.1, 1.2 |  |" in card
+    assert "| parity | fp16 | info |  |  |  |  | largest at row 3 |" in card
     assert "Gates" not in render_card(Manifest.model_validate(PLAIN))
 
 

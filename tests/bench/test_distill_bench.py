@@ -30,5 +30,6 @@ def test_it_compares_the_loops(tiny_recipe: Path, tmp_path: Path) -> None:
     # TextBrewer takes part where it is installed.
     assert set(found["median"]) - {"textbrewer"} == {"finetune", "ackd", "no bank", "trainer", "plain"}
     assert all(value > 0 for value in found["median"].values())
+    assert found["seconds_to_accuracy"].keys() == found["median"].keys()
     assert all(value > 0 for value in found["seconds_to_accuracy"].values())
     assert "ackd" in done.stdout

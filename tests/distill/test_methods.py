@@ -8,8 +8,16 @@ from ackd_deploy.distill.methods import LossWeights, loss_weights, poolings
 from ackd_deploy.recipe.sections import Distill, Method
 
 
-def test_every_method_has_terms() -> None:
-    assert all(isinstance(loss_weights(method, Distill()), LossWeights) for method in get_args(Method))
+def test_every_method_and_its_loss_on_hidden_states() -> None:
+    assert {method: loss_weights(method, Distill()).feature for method in get_args(Method)} == {
+        "finetune": "none",
+        "kd": "none",
+        "pkd": "pkd",
+        "rkd": "rkd",
+        "codir": "codir",
+        "cdl": "cdl",
+        "ackd": "cdl",
+    }
 
 
 def test_only_finetune_needs_no_teacher() -> None:

@@ -35,9 +35,14 @@ def test_the_whole_story(new_run: Any) -> None:
     teacher, ackd = run.record(TEACHER), run.record(run.student)
     assert teacher.training is not None
     assert teacher.student is None
-    assert 0 <= ackd.value <= 1
+    own = load_file(run.path("predictions", "ackd.safetensors"))
+    right = int((own["logits"].argmax(axis=1) == own["labels"]).sum())
+    assert (ackd.primary, ackd.validation_rows) == ("accuracy", 32)
+    assert ackd.value == pytest.approx(right / 32)
     assert ackd.interval is not None
-    assert ackd.interval[0] < ackd.value < ackd.interval[1] or ackd.value in (0.0, 1.0)
+    # Wilson's ends are the shares from which 1.96 standard errors of their own reach what was found.
+    for end in ackd.interval:
+        assert abs(right / 32 - end) == pytest.approx(1.959964 * (end * (1 - end) / 32) ** 0.5, abs=1e-6)
     assert ackd.parameters < teacher.parameters
     assert ackd.size_bytes == run.path("student", "model.safetensors").stat().st_size
     assert ackd.cpu.cores >= 1

@@ -44,7 +44,8 @@ def test_it_is_judged_and_kept_but_neither_timed_nor_served_on_a_cpu(make_run, t
     assert variant.file == "onnx/model_fp16.onnx"
     assert variant.size_bytes < 0.75 * manifest.variant("fp32").size_bytes
     row = next(row for row in run.record(EXPORT).variants if row.name == "fp16")
-    assert row.verdict in ("pass", "undecided")
+    # All 32 rows agree, or it would fail; Wilson's lower end of 32 of 32 is 32 / (32 + 1.96²) = 0.893, below the bound.
+    assert row.verdict == "undecided"
     assert row.for_gpu
     assert row.latency_ratio is None
     gates = {gate.gate: gate for gate in row.gates}

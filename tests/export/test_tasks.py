@@ -78,7 +78,11 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     expected = TorchClassifier(run.path("student"), 24).logits(texts)
     assert found.shape == (30, len(labels))
     assert np.abs(found - expected).max() < 1e-4
-    rows = run.record(EXPORT).variants
-    assert all(row.metric is not None for row in rows)
+    record = run.record(EXPORT)
+    assert record.metric == {"regression": "pearson", "pairs": "accuracy"}.get(task, "micro_f1")
+    assert [row.name for row in record.variants] == ["fp32", "int8_static"]
+    assert record.variant("fp32").metric == pytest.approx(record.student[record.metric], abs=1e-4)
+    assert record.variant("int8_static").metric is not None
+    assert all(row.interval[0] <= row.metric <= row.interval[1] for row in record.variants)
     if task == "pairs":
         assert [bool(sample.pair) for sample in manifest.golden] == [True] * 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,19 @@ def test_cut_lines_are_skipped(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "none.jsonl") == []
 
 
-@given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(content: bytes) -> None:
+whole = st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=4), max_size=3)
+
+
+@given(st.lists(whole | st.binary(max_size=40), max_size=8))
+def test_whole_lines_are_read_whatever_stands_between_them(entries: list[dict[str, object] | bytes]) -> None:
     import tempfile
 
+    # The first byte makes sure that junk is no JSON by chance.
+    lines = [json.dumps(e).encode() if isinstance(e, dict) else b"\xff" + e.replace(b"{", b"") for e in entries]
     with tempfile.NamedTemporaryFile() as stream:
-        stream.write(content)
+        stream.write(b"\n".join(lines))
         stream.flush()
-        assert all(isinstance(line, dict) for line in read_metrics(Path(stream.name)))
+        assert read_metrics(Path(stream.name)) == [entry for entry in entries if isinstance(entry, dict)]
 
 
 def test_damaged_predictions_are_said(tmp_path: Path) -> None:

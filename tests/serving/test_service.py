@@ -144,6 +144,7 @@ def test_openapi_lists_what_there_is(client: httpx.Client):
     assert client.get("/docs.json").json() == document
     assert {"/classify", "/info", "/livez", "/readyz", "/metrics", "/"} <= document["paths"].keys()
     content = document["paths"]["/classify"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["examples"].keys() > {"one text", "pairs"}
     for name, example in content["examples"].items():
         answer = client.post("/classify", json=example["value"])
         assert answer.status_code == (422 if name == "pairs" else 200), name

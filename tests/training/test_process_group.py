@@ -87,6 +87,8 @@ def test_two_processes_are_as_one_with_the_doubled_batch(
             mine, theirs = one[stage, step], two[stage, step]
             names = {"loss", "ce", "kd", "pkd", "rkd", "codir", "cdl", "grad_norm"}
             names |= {"without_negative", "sar_mean", "sar_effective"}
+            assert mine.keys() == theirs.keys()
+            assert {"loss", "ce", "grad_norm"} <= mine.keys()
             for name in names & set(mine):
                 tolerance = 1e-5 * max(1.0, abs(mine[name]))
                 assert theirs[name] == pytest.approx(mine[name], abs=tolerance), (stage, step, name)

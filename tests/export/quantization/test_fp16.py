@@ -61,7 +61,7 @@ def test_weights_are_in_16_bits_and_inputs_and_logits_as_they_were(fused, tmp_pa
     assert TensorProto.FLOAT16 not in types_of(fused).values()
     onnx.save(found.model, tmp_path / "fp16.onnx")
     onnx.save(fused, tmp_path / "full.onnx")
-    assert count_fused(tmp_path / "fp16.onnx") == count_fused(tmp_path / "full.onnx")
+    assert count_fused(tmp_path / "fp16.onnx") == count_fused(tmp_path / "full.onnx") != {}
     full, answer = fp16._logits(fused, feeds(8, 2)), fp16._logits(found.model, feeds(8, 2))
     # 11 bits: they differ, or nothing was converted, and by little.
     assert 0 < np.abs(full - answer).max() < 0.02 * np.abs(full).max()
