@@ -2,7 +2,7 @@
 
     python tools/audit.py
 
-Uses pip-audit in an environment of its own (.venv-audit). Exit code 0: all were looked up and nothing is known; 1: there
+Uses pip-audit in an environment of its own (.venv-audit). Exit code 0: all were looked up, nothing is known; 1: there
 are vulnerabilities, listed; 2: some or all packages could not be looked up, which pip-audit itself counts as success.
 """
 
