@@ -10,11 +10,11 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ackd_deploy.version import __version__ as __version__
+
 # ONNX Runtime's wheels collect telemetry from 1.32 on, keep it in a database in the home folder and send it when
 # they can. It reads this when it is imported, which every part of this package does later than this line.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ackd_deploy.distill.losses.contrastive import cdl

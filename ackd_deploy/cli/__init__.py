@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from ackd_deploy import __version__
 from ackd_deploy.errors import AckdError, EnvironmentProblem
+from ackd_deploy.version import __version__
 
 __all__ = ["cli", "main"]
 

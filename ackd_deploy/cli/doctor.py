@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from ackd_deploy import __version__, console
+from ackd_deploy import console
 from ackd_deploy.cli.options import json_option
 from ackd_deploy.errors import EnvironmentProblem, MissingExtra
+from ackd_deploy.version import __version__
 
 
 @click.command()

@@ -9,13 +9,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ackd_deploy import __version__
 from ackd_deploy.artifact import Manifest, open_artifact
 from ackd_deploy.deploy.requirements import parse_pins, service_requirements
 from ackd_deploy.deploy.sbom import bill_of_materials
 from ackd_deploy.errors import MissingExtra, first_line
 from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
+from ackd_deploy.version import __version__
 
 __all__ = ["SBOM", "BuiltBento", "build_bento"]
 

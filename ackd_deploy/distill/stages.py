@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
-from ackd_deploy import __version__
 from ackd_deploy.console import warn
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.context import Context
@@ -34,6 +33,7 @@ from ackd_deploy.training.interrupt import interruption
 from ackd_deploy.training.loop import Outcome, train
 from ackd_deploy.training.metrics_log import MetricsLog
 from ackd_deploy.training.schedule import derived_seed
+from ackd_deploy.version import __version__
 
 __all__ = ["fill_bank", "make_teacher", "stage_is_whole", "train_student"]
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ackd_deploy import __version__
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
 from ackd_deploy.report.compare import p_value, points
@@ -15,6 +14,7 @@ from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summ
 from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.run.records import BankRecord, ExportRecord, HardSentence, ModelRecord, Record
 from ackd_deploy.tasks.paired import paired_difference
+from ackd_deploy.version import __version__
 
 __all__ = ["Verdict", "hard_sentences", "label_names", "model_predictions", "page_facts", "shown_label", "verdict"]
 

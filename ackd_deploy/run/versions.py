@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-from ackd_deploy import __version__
+from ackd_deploy.version import __version__
 
 __all__ = ["package_versions"]
 

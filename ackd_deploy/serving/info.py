@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ackd_deploy import __version__
 from ackd_deploy.serving.http import json_response
 from ackd_deploy.serving.lifecycle import Lifecycle
+from ackd_deploy.version import __version__
 
 __all__ = ["Info", "describe"]
 

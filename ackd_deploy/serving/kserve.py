@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ackd_deploy import __version__
 from ackd_deploy.serving.body import BodyReader
 from ackd_deploy.serving.classify import Classify
 from ackd_deploy.serving.http import json_response
@@ -18,6 +17,7 @@ from ackd_deploy.serving.kserve_wire import decode_request, encode_response
 from ackd_deploy.serving.lifecycle import Lifecycle
 from ackd_deploy.serving.problems import Problem
 from ackd_deploy.tasks.text import Text
+from ackd_deploy.version import __version__
 
 __all__ = ["KServe"]
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from ackd_deploy import __version__
 from ackd_deploy.allocator import limit_arenas
 from ackd_deploy.errors import AckdError, ArtifactError
 from ackd_deploy.runtime import Classifier, Prediction, Tokens, effective_cpus
@@ -21,6 +20,7 @@ from ackd_deploy.serving.metrics import Metrics
 from ackd_deploy.serving.problems import Problem, try_later
 from ackd_deploy.serving.settings import Settings
 from ackd_deploy.serving.warm_up import warm_up
+from ackd_deploy.version import __version__
 
 __all__ = ["Lifecycle", "Phase"]
 

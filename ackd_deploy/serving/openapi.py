@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from ackd_deploy import __version__
 from ackd_deploy.serving.schemas import ClassifyRequest, ClassifyResponse, ErrorResponse
+from ackd_deploy.version import __version__
 
 __all__ = ["document"]
 
