@@ -51,7 +51,7 @@ def count_in(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_full_disk_is_an_error_and_no_signal(small_disk: Path):
     assert count_in(small_disk).stdout == "counted\n"
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-    (small_disk / "filler").write_bytes(b"x" * (free - 100_000))
+    (small_disk / "filler").write_bytes(b"x" * free)
     done = count_in(small_disk)
     assert done.returncode == 1  # it was -SIGBUS
     assert "No space left on device" in done.stderr
@@ -59,7 +59,7 @@ def test_a_full_disk_is_an_error_and_no_signal(small_disk: Path):
 
 def test_what_was_reserved_lasts_when_the_disk_fills_up(small_disk: Path):
     script = WRITES.replace(
-        "for number", f"open({str(small_disk / 'filler')!r}, 'wb', buffering=0).write(b'x' * 3_000_000)\nfor number", 1
+        "for number", f"open({str(small_disk / 'filler')!r}, 'wb', buffering=0).write(b'x' * 4_000_000)\nfor number", 1
     ).replace("metrics.serving", "pass  #")
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(small_disk)}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
