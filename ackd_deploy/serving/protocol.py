@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ _MOST_PIPELINED = 32
 _HALF_CLOSE_SECONDS = 1.0
 # After a refusal: what the client still sends is thrown away, so that it sees the answer and not a reset.
 _LINGER_SECONDS = 2.0
+# A client that takes no byte of its answer for so long is cut off (Linux), whatever its own timeouts.
+_STALLED_SECONDS = 30.0
 
 _log = Sparingly(seconds=10.0)
 
@@ -64,6 +67,9 @@ class ServiceProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """See asyncio.Protocol."""
         super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * _STALLED_SECONDS))
         self._expect_within(self.settings.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:

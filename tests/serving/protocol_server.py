@@ -29,6 +29,11 @@ class ProtocolServer:
     port: int
     rejected: Counter[str] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
+    server: uvicorn.Server | None = None
+
+    def open_connections(self) -> int:
+        assert self.server is not None
+        return len(self.server.server_state.connections)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -102,7 +107,7 @@ def protocol_server(settings: Settings = LIMITS) -> Iterator[ProtocolServer]:
         config.load()
     finally:
         auto.AutoHTTPProtocol = before
-    server = uvicorn.Server(config)
+    running.server = server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import time
 from collections.abc import Iterator
 
@@ -261,3 +262,16 @@ def test_connections_are_kept(server: ProtocolServer):
         time.sleep(1.6)
         connection.sendall(CLOSE)
         assert answers(received(connection)) == [LAST]
+
+
+def test_a_client_that_takes_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ackd_deploy.serving.protocol._STALLED_SECONDS", 1.0)
+    with protocol_server() as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        for _ in range(8):  # answers of a megabyte each, and nobody reads them
+            connection.sendall(post("/slow/unread?0.01", b"z" * 1_000_000))
+        end = time.monotonic() + 60
+        while server.open_connections():
+            assert time.monotonic() < end
+            time.sleep(0.1)
