@@ -18,7 +18,7 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http import auto
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ackd_deploy.serving.headers import SAFETY_HEADERS
 from ackd_deploy.serving.logs import Sparingly
@@ -61,6 +61,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._received = False
         self._completed_at = 0.0
         self._deadline: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
 
     # What the transport reports
 
@@ -76,6 +77,11 @@ class ServiceProtocol(HttpToolsProtocol):
         """See asyncio.Protocol."""
         self._cancel_deadline()
         self._unset_keepalive_if_required()
+        # uvicorn tells only the newest request; the one being answered may be an earlier one, and would write on.
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn's always closes
@@ -214,6 +220,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self._completed_at = self.loop.time()
         self._cancel_deadline()
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import struct
 import time
 from collections.abc import Iterator
 
@@ -264,7 +265,7 @@ def test_connections_are_kept(server: ProtocolServer):
         assert answers(received(connection)) == [LAST]
 
 
-def test_a_client_that_takes_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+def test_a_client_that_takes_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     monkeypatch.setattr("ackd_deploy.serving.protocol._STALLED_SECONDS", 1.0)
     with protocol_server() as server, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -275,3 +276,15 @@ def test_a_client_that_takes_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatc
         while server.open_connections():
             assert time.monotonic() < end
             time.sleep(0.1)
+    assert "Traceback" not in caplog.text
+
+
+def test_a_client_that_leaves_with_requests_waiting_makes_no_noise(
+    server: ProtocolServer, caplog: pytest.LogCaptureFixture
+):
+    for _ in range(5):
+        with server.connect() as connection:
+            connection.sendall(b"GET /slow/left?0.3 HTTP/1.1\r\nhost: x\r\n\r\n" * 10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(1.0)
+    assert "Traceback" not in caplog.text
