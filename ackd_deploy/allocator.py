@@ -33,7 +33,7 @@ def limit_arenas(count: int = 2) -> bool:
 
     By default each thread gets a heap of its own, up to eight a processor, and each keeps the room of the largest
     request that its thread has seen: under hostile requests a worker grew from 200 to 242 MB, and to 200 MB with
-    two heaps (docs/serving.md). Nothing is done where MALLOC_ARENA_MAX is set: it was chosen.
+    two heaps (docs/performance.md). Nothing is done where MALLOC_ARENA_MAX is set: it was chosen.
 
     Returns:
         Whether it was done: only Linux's glibc knows how.

@@ -1,4 +1,4 @@
-"""The folder that leaves: its manifest, writing it whole, and opening a stranger's with care.
+"""The deployable folder: its manifest, writing it whole, and opening one from elsewhere with care.
 
 `ackd_deploy.runtime.verify` stands apart: it runs the artifact, and so imports the runtime, which imports this.
 """

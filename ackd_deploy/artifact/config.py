@@ -28,7 +28,7 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
         raise ArtifactError(f"{source} says problem_type {str(task)[:60]!r}, the manifest {manifest.problem_type!r}")
     vocabulary = config.get("vocab_size")
     if vocabulary is not None and (type(vocabulary) is not int or not 1 <= vocabulary <= 10_000_000):
-        raise ArtifactError(f"{source} has a vocab_size that is no number of tokens")
+        raise ArtifactError(f"{source} has a vocab_size that is not a number of tokens")
     pad = config.get("pad_token_id")
     if pad is not None and (type(pad) is not int or not 0 <= pad < (vocabulary or 10_000_000)):
         raise ArtifactError(f"{source} has a pad_token_id outside its vocabulary")

@@ -1,6 +1,6 @@
 """The manifest of an artifact, ``ackd.json``: typed, bounded, and consistent in itself.
 
-An artifact may come from a stranger, so each field has a limit, a text has no control characters
+Somebody else may have written an artifact, so each field has a limit, a text has no control characters
 (terminals act on them), and what the fields say about each other is checked before a file is opened.
 """
 

@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Serve ARTIFACT, or the newest exported run's, until Ctrl-C or SIGTERM.
 
-    Limits, a bearer token and the rest are environment variables: docs/serving.md lists them.
+    Limits, a bearer token and the rest are environment variables: docs/reference/http.md lists them.
     """
     need("serve", "cpu")
     folder = find_artifact(artifact, runs)

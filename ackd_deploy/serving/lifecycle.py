@@ -165,7 +165,7 @@ class Lifecycle:
 def _calm_collector() -> None:
     """Keep Python's cyclic collector from walking everything that was loaded, at every few requests.
 
-    Left alone its full collections grow into stalls of 60 to 250 ms (docs/serving.md).
+    Left alone its full collections grow into stalls of 60 to 250 ms (docs/performance.md).
     """
     gc.collect()
     gc.freeze()

@@ -3,7 +3,7 @@
 uvicorn's protocol over httptools has no limit on a head's bytes or time, drops the body of a request that offers an
 upgrade and reads it as a further request (https://github.com/Kludex/uvicorn/issues/2722), takes any
 Transfer-Encoding that ends in chunked, and any number of Host lines. Its other protocol, over h11, has most of this
-and costs 0.15 ms of processor more for each request (docs/serving.md). Here the parser stays; what it
+and costs 0.15 ms of processor more for each request (docs/performance.md). Here the parser stays; what it
 reports is counted and checked. Nothing is added to a request whose head arrives in one piece but these checks.
 """
 

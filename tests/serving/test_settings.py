@@ -91,6 +91,6 @@ def test_a_token_never_shows():
 
 
 def test_the_documentation_lists_every_setting():
-    page = (ROOT / "docs" / "serving.md").read_text()
+    page = (ROOT / "docs" / "reference" / "http.md").read_text()
     for name in Settings.model_fields:
         assert f"`ACKD_{name.upper()}`" in page

@@ -19,7 +19,7 @@ def test_no_error_and_a_single_logit_change_nothing():
     assert expected_disagreement(reference[:, :1], reference[:, 1:]) == 0.0
 
 
-def test_disagreement_foretells_the_share_on_fresh_rows():
+def test_disagreement_predicts_the_share_on_fresh_rows():
     # Independent check: margins and errors drawn from known normals, 64 rows against 200,000.
     generator = np.random.default_rng(0)
 
