@@ -23,7 +23,7 @@ SBOM = "sbom.cdx.json"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
-_PACKAGES = ("artifact", "runtime", "serving", "tasks")
+_FOLDERS = ("artifact", "runtime", "serving", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
     (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
     bill = bill_of_materials(manifest, parse_pins(requirements), __version__)
     (folder / SBOM).write_text(bill, encoding="utf-8")
-    for package in _PACKAGES:
+    for package in _FOLDERS:
         shutil.copytree(_PACKAGE / package, folder / "ackd_deploy" / package, ignore=ignore)
     # The modules beside the folders are what all of them stand on.
     for module in (*_PACKAGE.glob("*.py"), _PACKAGE / "py.typed"):
