@@ -85,16 +85,32 @@ def test_what_families_in_use_have_passes():
     check_tokenizer(plain(added_tokens=added(1000)), "test")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["type", "normalizers", "x"]), inner),
-    max_leaves=20,
-)
+LONG = st.integers(0, 200).map("a".__mul__)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | LONG
 
 
-@given(st.dictionaries(st.sampled_from(["normalizer", "added_tokens", "decoder"]), JSON))
-def test_any_json_is_judged_without_another_error(content: dict[str, object]):
-    try:
-        check_tokenizer(content, "test")
-    except ArtifactError:
-        return
+def step(inner: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    """An object like a tokenizer's steps; each field may hold anything, and often a long text."""
+    kinds = st.sampled_from(["Prepend", "Replace", "Sequence"]) | inner
+    fields = {"prepend": LONG | inner, "content": LONG | inner}
+    return st.fixed_dictionaries({"type": kinds, **fields}, optional={"pattern": inner, "normalizers": inner})
+
+
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | step(inner), max_leaves=20)
+
+
+def test_any_json_is_judged_without_another_error():
+    outcomes = set()
+
+    @given(st.dictionaries(st.sampled_from(["normalizer", "added_tokens", "decoder"]), JSON | st.lists(step(LEAVES))))
+    def judge(content: dict[str, object]) -> None:
+        try:
+            check_tokenizer(content, "test")
+        except ArtifactError:
+            outcomes.add("refused")
+        else:
+            outcomes.add("taken")
+
+    judge()
+    # What is never refused would try half of the code.
+    assert outcomes == {"taken", "refused"}
