@@ -29,10 +29,6 @@ def error(path, model, inputs):
     return max(np.abs(logits(onnx.load(path), feed) - logits(model, feed)).max() for feed in feeds(inputs))
 
 
-def spread(model, inputs):
-    return np.ptp([logits(model, feed)[0, 0] for feed in feeds(inputs)])
-
-
 def test_dynamic_quantizes_every_product_with_a_weight(bert, tmp_path):
     graph, model = bert
     quantize_dynamic(model, tmp_path / "q.onnx", reduce_range=False)
