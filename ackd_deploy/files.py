@@ -56,11 +56,27 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes private files; what we write is meant to be read like any other file.
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return this process's umask; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _open_up(folder: Path) -> None:
+    """Give a folder, and all in it, the permissions that the umask leaves: libraries write some files as private."""
+    mask = _umask()
+    folder.chmod(0o777 & ~mask)
+    for entry in folder.rglob("*"):
+        if not entry.is_symlink():
+            entry.chmod((0o777 if entry.is_dir() else 0o666) & ~mask)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -111,7 +127,7 @@ def atomic_folder(final: Path) -> Iterator[Path]:
             if file.is_file():
                 with file.open("rb") as stream:
                     os.fsync(stream.fileno())
-        temporary.chmod(0o755)
+        _open_up(temporary)
         if final.exists():
             # rename(2) cannot replace a folder that has files, so the old one steps aside first.
             final.rename(_aside(final))

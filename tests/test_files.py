@@ -121,3 +121,21 @@ def test_confined_never_leaves(parts):
     except ArtifactError:
         return
     assert os.path.commonpath([base, target]) == str(base)
+
+
+@pytest.mark.parametrize(("mask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
+def test_permissions_are_what_the_umask_leaves(tmp_path, mask, file_mode, folder_mode):
+    before = os.umask(mask)
+    try:
+        files.write_text(tmp_path / "a.txt", "x")
+        with files.atomic_folder(tmp_path / "folder") as folder:
+            (folder / "inner").mkdir()
+            private = folder / "inner" / "weights"
+            private.touch(mode=0o600)
+            private.chmod(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == file_mode
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == folder_mode
+    assert (tmp_path / "folder" / "inner").stat().st_mode & 0o777 == folder_mode
+    assert (tmp_path / "folder" / "inner" / "weights").stat().st_mode & 0o777 == file_mode

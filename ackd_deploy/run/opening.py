@@ -15,6 +15,14 @@ from ackd_deploy.run.state import RunState, read_state
 __all__ = ["check_unused", "clear", "locked", "read_run"]
 
 _LOCK = ".lock"
+# What a run, its reports, ablations and sweeps write into its folder; a leading dot marks files under construction.
+_OWN = frozenset(
+    {
+        "recipe.yaml", "run.json", "metrics.jsonl", "encoded", "tokenizer", "teacher", "student", "baselines", "bank",
+        "predictions", "checkpoints", "artifact", "report", "ablation", "sweep", _LOCK,
+    }
+)  # fmt: skip
+_OWN_PREFIXES = (".tmp-", ".old-")
 
 
 @contextmanager
@@ -36,13 +44,25 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def _foreign(folder: Path, own: frozenset[str]) -> list[str]:
+    """Return the names in a folder beside ``own`` and files under construction."""
+    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    return sorted(name for name in names if name not in own and not name.startswith(_OWN_PREFIXES))
+
+
 def clear(folder: Path) -> None:
-    """Remove everything in a run's folder but its lock.
+    """Remove what a run wrote into its folder, but its lock.
 
     Raises:
         RunLocked: another process is working there.
+        UsageError: the folder holds something that no run writes; nothing is removed then.
     """
     with locked(folder):
+        if foreign := _foreign(folder, _OWN):
+            raise UsageError(
+                f"{folder} holds what no run writes ({', '.join(foreign[:5])}), so --fresh removes nothing there",
+                hint="move these away, or give another folder with --run",
+            )
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -56,9 +76,7 @@ def check_unused(folder: Path) -> None:
     Raises:
         UsageError: it does.
     """
-    entries = folder.iterdir() if folder.exists() else ()
-    foreign = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.name != "recipe.yaml")
-    if foreign:
+    if foreign := _foreign(folder, frozenset({"recipe.yaml", _LOCK})):
         raise UsageError(
             f"{folder} is not a run: it has no run.json but holds {', '.join(foreign[:5])}",
             hint="give another folder with --run; nothing was changed",

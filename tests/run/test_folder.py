@@ -212,3 +212,21 @@ def test_records_hold_finite_figures_and_stages_their_names(tmp_path):
     run.finish(student_stage("kd", 3), model_record(student=student_record("kd")))
     assert [stage.name for stage in Run.load(run.folder).stages()] == ["student-kd-seed3"]
     assert run.predictions(student_stage("kd", 3)) == run.folder / "predictions" / "kd-seed3.safetensors"
+
+
+@pytest.mark.parametrize("name", [".env", ".git", "notes.txt"])
+def test_fresh_never_removes_what_no_run_writes(tmp_path, name):
+    run = Run.open(tmp_path / "r", recipe())
+    run.finish(TEACHER, model_record())
+    (run.folder / name).write_text("somebody's")
+    with pytest.raises(UsageError, match=name):
+        Run.open(run.folder, recipe("seed: 1"), fresh=True)
+    assert (run.folder / name).read_text() == "somebody's"
+    assert Run.load(run.folder).is_done(TEACHER)
+
+
+def test_a_folder_with_dotfiles_alone_is_no_place_for_a_run(tmp_path):
+    (tmp_path / ".env").write_text("KEY=1")
+    with pytest.raises(UsageError, match=r"\.env"):
+        Run.open(tmp_path, recipe())
+    assert [entry.name for entry in tmp_path.iterdir()] == [".env"]
