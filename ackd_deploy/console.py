@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+
+from ackd_deploy.escaping import HIDDEN, visible
 
 __all__ = ["emit_json", "log", "print_result", "print_table", "progress", "warn"]
 
 _PLAIN_SECONDS = 15.0
 
 
+class _VisibleConsole(Console):
+    """A console on which no text can send an escape sequence: styles are added after this."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
 def _stderr() -> Console:
     # Created for each call: tests and launchers replace sys.stderr.
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return _VisibleConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def log(message: str) -> None:
@@ -35,20 +46,22 @@ def warn(message: str) -> None:
 
 def print_result(message: str) -> None:
     """Print a result on stdout, never wrapped, since it may be piped."""
-    Console(highlight=False, soft_wrap=True).print(escape(message))
+    _VisibleConsole(highlight=False, soft_wrap=True).print(escape(message))
 
 
 def print_table(table: RenderableType) -> None:
     """Print a table on stdout, as wide as the terminal; 100 columns where there is none."""
-    console = Console(highlight=False)
+    console: Console = _VisibleConsole(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=100)
+        console = _VisibleConsole(highlight=False, width=100)
     console.print(table)
 
 
 def emit_json(content: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON's own escapes for what a terminal would act on; a reader gets the very same strings.
+    sys.stdout.write(HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import signal
@@ -12,13 +11,13 @@ from typing import Any, NoReturn
 
 import click
 
-from ackd_deploy.errors import AckdError, EnvironmentProblem
+from ackd_deploy.cli.streams import prepare_streams, silence_stdout
+from ackd_deploy.cli.system_errors import system_problem
+from ackd_deploy.errors import AckdError
+from ackd_deploy.escaping import visible
 from ackd_deploy.version import __version__
 
 __all__ = ["cli", "main"]
-
-# Full, over the quota, beyond the limit of a file's size, or mounted read-only.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 # Name and one-line help, so that --help imports no command.
 _COMMANDS = {
@@ -56,10 +55,12 @@ class _LazyGroup(click.Group):
         except click.ClickException as error:
             error.show()
             sys.exit(2)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough, as head does. Nothing more may be written, not even at exit.
+            silence_stdout()
+            sys.exit(0)
         except (AckdError, OSError) as error:
-            problem = _disk_problem(error) if isinstance(error, OSError) else error
-            if problem is None:
-                raise
+            problem = system_problem(error) if isinstance(error, OSError) else error
             if "--debug" in arguments:
                 traceback.print_exc()
             _show(problem)
@@ -75,22 +76,10 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-def _disk_problem(error: OSError) -> EnvironmentProblem | None:
-    if error.errno not in _NO_ROOM:
-        return None
-    where = f" ({error.filename})" if error.filename else ""
-    hint = (
-        "write to another folder, or make it writable"
-        if error.errno == errno.EROFS
-        else "free disk space, and try again"
-    )
-    return EnvironmentProblem(f"the disk cannot be written to{where}: {error.strerror}", hint=hint)
-
-
 def _show(error: AckdError) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + visible(error.message), err=True)
     if error.hint:
-        click.echo(click.style("hint: ", fg="cyan") + error.hint, err=True)
+        click.echo(click.style("hint: ", fg="cyan") + visible(error.hint), err=True)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -106,6 +95,7 @@ def _terminate(signum: int, frame: Any) -> None:
 
 def main() -> None:
     """Entry point of the ``ackd-deploy`` command."""
+    prepare_streams()
     # SIGTERM ends a run as Ctrl-C does: what was written is kept, and the same command continues from there.
     signal.signal(signal.SIGTERM, _terminate)
     # PyTorch's threads wait for each other by spinning, by default for milliseconds: where another process has one of

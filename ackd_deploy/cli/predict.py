@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ackd_deploy.cli.options import find_artifact, provider_option, runs_option, threads_option
+from ackd_deploy.cli.signals import end_despite_native_code
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import atomic_file
 
@@ -59,6 +60,7 @@ def command(
     from ackd_deploy.bulk import answer, chunked, predictions
     from ackd_deploy.runtime import Classifier
 
+    end_despite_native_code()
     classifier = Classifier.load(folder, provider, threads=threads, variant=variant, strict=strict)
     # Typed lines are answered one by one; a file is faster in large chunks.
     at_once = 1 if source is None and not texts and sys.stdin.isatty() else _ROWS

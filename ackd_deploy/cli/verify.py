@@ -9,6 +9,7 @@ import click
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import find_artifact, json_option, provider_option, runs_option, threads_option
+from ackd_deploy.cli.signals import end_despite_native_code
 from ackd_deploy.errors import ArtifactError
 
 _COLORS = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim"}
@@ -32,6 +33,8 @@ def command(
     ARTIFACT is its folder; by default that of the newest exported run.
     """
     from ackd_deploy.runtime.verify import verify_artifact
+
+    end_despite_native_code()
 
     folder = find_artifact(artifact, runs)
     checks = verify_artifact(folder, provider=provider, threads=threads, strict=strict, key=key)

@@ -1,0 +1,25 @@
+"""Text of unknown origin, made safe to show: control characters and marks that reorder text become visible escapes.
+
+A file name, a key or a node's name may hold terminal escape sequences, line breaks or bidirectional marks. Whatever is
+printed, logged or written into a card or a report passes through `visible`.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["HIDDEN", "visible"]
+
+# Controls but newline and tab, marks of direction and isolation, line separators, the byte order mark, surrogates.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text with its hidden characters as escapes; newlines and tabs stay.
+
+    >>> visible("plain \x1b[31mred\u202e")
+    'plain \\x1b[31mred\\u202e'
+    """
+    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
