@@ -27,6 +27,7 @@ __all__ = [
     "remove_leftovers",
     "restore_folder",
     "sha256_file",
+    "sha256_folder",
     "write_bytes",
     "write_json",
     "write_text",
@@ -167,6 +168,11 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_folder(folder: Path) -> dict[str, str]:
+    """Return name and SHA-256 of each file directly inside ``folder``, in the order of names."""
+    return {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
 
 
 def confined(base: Path, relative: str) -> Path:

@@ -49,7 +49,7 @@ def model_record(**changed: Any) -> ModelRecord:
         "cpu": CPU,
         "training": TRAINING,
         "size_bytes": 1_000_000,
-        "sha256": "1" * 64,
+        "files": {"model.safetensors": "1" * 64},
     }
     return ModelRecord(**{**plain, **changed})
 

@@ -97,6 +97,12 @@ def test_folder_killed_between_its_renames_is_brought_back(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["artifact"]
 
 
+def test_checksums_of_a_folder_leave_out_folders(tmp_path):
+    (tmp_path / "b").write_bytes(b"abc")
+    (tmp_path / "inner").mkdir()
+    assert files.sha256_folder(tmp_path) == {"b": hashlib.sha256(b"abc").hexdigest()}
+
+
 def test_checksum_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.

@@ -13,12 +13,14 @@ from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.console import log, warn
 from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
+from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.split import shared_rows, subset
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import label_names_of, load_classifier, locate_model, provide_tokenizer
+from ackd_deploy.models.fingerprint import model_fingerprint
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.student import check_student
 from ackd_deploy.recipe import Recipe
@@ -70,6 +72,20 @@ class Context:
         """The teacher layer (from 1) that each student layer learns from."""
         student = self.recipe.student
         return layer_map(student.layer_map, student.layers, self.config.num_hidden_layers)
+
+    def check_inputs(self) -> None:
+        """Check that data and models are those of the run's stages, and record them where nothing is done yet.
+
+        Raises:
+            RunMismatch: they have changed since.
+            DataError: a file or folder isn't there.
+        """
+        found = data_fingerprints(self.recipe.data) | {"teacher.model": model_fingerprint(self.source)}
+        if (init := self.recipe.student.init) not in ("teacher", "random"):
+            found["student.init"] = model_fingerprint(locate_model(init, key="student.init"))
+        self.run.check_inputs(found)
+        if self.process_group.is_first:
+            self.run.record_inputs(found)
 
     def check(self) -> None:
         """Raise an error for a recipe that cannot work, before anything is trained."""

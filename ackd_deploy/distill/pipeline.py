@@ -60,12 +60,15 @@ def opened_context(run: Run, device: str) -> Iterator[Context]:
 
     Raises:
         DeviceUnavailable: there is no such device.
+        RunMismatch: the data or a model has changed since the run was made.
     """
     resolved = resolve_device(device)
     if resolved.type == "cpu":
         keep_freed_memory()
     with join_process_group(resolved) as process_group:
-        yield Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), process_group)
+        context = Context(run, resolved, resolve_precision(run.recipe.distill.precision, resolved), process_group)
+        context.check_inputs()
+        yield context
 
 
 def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | None]) -> set[Stage[ModelRecord]]:

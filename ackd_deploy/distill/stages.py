@@ -20,6 +20,7 @@ from ackd_deploy.distill.objective import DistillObjective, student_objective
 from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
+from ackd_deploy.models.fingerprint import model_files
 from ackd_deploy.models.student import build_student
 from ackd_deploy.recipe.sections import Optimization
 from ackd_deploy.run import BANK, TEACHER, Stage
@@ -44,15 +45,15 @@ def stage_is_whole(context: Context, stage: Stage[ModelRecord], folder: Path | N
     Args:
         context: the distillation.
         stage: of a model.
-        folder: of its weights; None where they weren't kept.
+        folder: of the model; None where its files weren't kept.
     """
     run = context.run
     if not run.is_done(stage):
         return False
     record = run.record(stage)
-    expected: dict[Path, str | None] = {run.predictions(stage): record.predictions_sha256}
+    expected: dict[Path, str] = {run.predictions(stage): record.predictions_sha256}
     if folder is not None:
-        expected[folder / "model.safetensors"] = record.sha256
+        expected |= {folder / name: sha256 for name, sha256 in record.files.items()}
     for file, sha256 in expected.items():
         if not file.is_file() or sha256_file(file) != sha256:
             warn(f"{file} is missing or damaged: stage {stage} is run again")
@@ -236,7 +237,7 @@ def _conclude(
             cpu=cpu_info(),
             training=None if outcome is None else outcome.record(),
             size_bytes=size,
-            sha256=None if folder is None else sha256_file(folder / "model.safetensors"),
+            files={} if folder is None else model_files(folder),
             student=student,
         )
         run.finish(stage, record)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ackd_deploy.artifact.load import read_bounded_json
 from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset
+from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
@@ -73,13 +74,15 @@ def gather(run: Run) -> Inputs:
     Raises:
         DataError: the data cannot be used any more as the recipe says.
         ArtifactError: the student's folder is damaged.
+        RunMismatch: the data has changed since the student was trained.
     """
     data = run.recipe.data
     student = run.path("student")
     config = read_bounded_json(student / "config.json") if (student / "config.json").is_file() else None
     if not isinstance(config, dict) or not isinstance(config.get("id2label"), dict):
         raise ArtifactError(f"{student / 'config.json'} is missing or names no labels", hint="distill the run again")
-    _check_weights(run, student / "model.safetensors")
+    _check_files(run, student)
+    run.check_inputs(data_fingerprints(data))
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
     train = subset(load_rows(data.train, data, labels), data.train_rows, seed=run.recipe.seed)
     validation = load_rows(data.validation, data, labels)
@@ -95,12 +98,13 @@ def gather(run: Run) -> Inputs:
     )
 
 
-def _check_weights(run: Run, weights: Path) -> None:
-    recorded = run.record(run.student).sha256
-    if not weights.is_file():
-        raise ArtifactError(f"{weights} is missing", hint="distill the run again, or restore the file")
-    if sha256_file(weights) != recorded:
-        raise ArtifactError(
-            f"{weights} is not the file that the training wrote: its checksum differs",
-            hint="the same distill command makes the student again; or restore the file",
-        )
+def _check_files(run: Run, student: Path) -> None:
+    for name, recorded in run.record(run.student).files.items():
+        file = student / name
+        if not file.is_file():
+            raise ArtifactError(f"{file} is missing", hint="distill the run again, or restore the file")
+        if sha256_file(file) != recorded:
+            raise ArtifactError(
+                f"{file} is not the file that the training wrote: its checksum differs",
+                hint="the same distill command makes the student again; or restore the file",
+            )

@@ -7,7 +7,7 @@ run that was killed anywhere is either before a stage's end or after it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -95,6 +95,29 @@ class Run:
     def _holds_work(self) -> bool:
         checkpoints = self.path("checkpoints")
         return bool(self.stages()) or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+
+    def check_inputs(self, found: Mapping[str, str]) -> None:
+        """Check that data and models are those that the run's stages were made from.
+
+        Args:
+            found: recipe key to fingerprint now; keys that are left out aren't compared.
+
+        Raises:
+            RunMismatch: some are others, and the run holds work that was made from them.
+        """
+        known = self._state.inputs
+        changed = [key for key, fingerprint in found.items() if known.get(key) != fingerprint]
+        if changed and self._holds_work():
+            raise RunMismatch(
+                f"{self.folder} was made from other content: what {', '.join(changed)} names has changed since",
+                hint="start over with --fresh, name another run (--set name=NEW or --run DIR), or restore the files",
+            )
+
+    def record_inputs(self, found: Mapping[str, str]) -> None:
+        """Record the fingerprints of what the stages are about to be made from."""
+        if self._state.inputs != found:
+            self._state.inputs = dict(found)
+            self._write()
 
     def path(self, *parts: str) -> Path:
         """Return a path inside the run's folder."""

@@ -109,7 +109,8 @@ class ModelRecord(Record):
     """None where a given teacher was used as it is."""
     size_bytes: int | None = None
     """Of the weights; None where an ablation keeps none."""
-    sha256: str | None = None
+    files: dict[str, str] = {}
+    """SHA-256 of each file that the model is read from; empty where an ablation keeps none."""
     student: StudentRecord | None = None
 
     def held_out(self, name: str) -> tuple[dict[str, float], int]:

@@ -16,7 +16,7 @@ from ackd_deploy.run.versions import package_versions
 
 __all__ = ["RunState", "StageEntry", "now", "read_state", "write_state"]
 
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 def now() -> str:
@@ -40,11 +40,13 @@ class RunState(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     name: str
     created: str
     seed: int
     versions: dict[str, str]
+    inputs: dict[str, str] = {}
+    """Recipe key to fingerprint of the data files and models that the stages were made from."""
     stages: dict[str, StageEntry] = {}
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ackd_deploy.distill import distill_run
+from ackd_deploy.errors import DataError, RunMismatch
 from ackd_deploy.files import sha256_file
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run
@@ -158,3 +160,81 @@ def test_damaged_student_weights_are_trained_again(new_run, capfd: pytest.Captur
     distill_run(run, device="cpu")
     assert "damaged" in capfd.readouterr().err
     assert file.read_bytes() == good
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"])
+@pytest.mark.parametrize("folder", ["teacher", "student"])
+def test_damage_in_any_file_of_a_model_makes_its_stage_run_again(
+    finished: Run, folder: str, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = finished.path(folder, name)
+    good = file.read_bytes()
+    file.write_bytes(good + b" ")
+    distill_run(finished, device="cpu")
+    assert f"{file} is missing or damaged" in capfd.readouterr().err
+    assert file.read_bytes() == good
+
+
+def test_an_edited_readme_is_not_damage(finished: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    finished.path("student", "README.md").write_text("mine", encoding="utf-8")
+    distill_run(finished, device="cpu")
+    assert "already distilled" in capfd.readouterr().err
+    assert finished.path("student", "README.md").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny_recipe: Path, tiny_data: Path, tiny_teacher: Path) -> Run:
+    """A distilled run over copies of data and teacher that a test may change."""
+    shutil.copytree(tiny_data, tmp_path / "data")
+    shutil.copytree(tiny_teacher, tmp_path / "model")
+    text = tiny_recipe.read_text(encoding="utf-8")
+    text = text.replace(str(tiny_data), str(tmp_path / "data")).replace(str(tiny_teacher), str(tmp_path / "model"))
+    tiny_recipe.write_text(text, encoding="utf-8")
+    overrides = ["distill.baselines=[]", "teacher.finetune.epochs=1", "distill.epochs=1"]
+    run = Run.open(tmp_path / "run", load_recipe(tiny_recipe, overrides=overrides))
+    distill_run(run, device="cpu")
+    return run
+
+
+def relabel(file: Path) -> None:
+    swapped = file.read_text(encoding="utf-8").replace(",negative", ",x").replace(",positive", ",negative")
+    file.write_text(swapped.replace(",x", ",positive"), encoding="utf-8")
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_finished_run_notices_that_its_data_changed(finished: Run, split: str) -> None:
+    before = finished.state
+    relabel(finished.folder.parent / "data" / f"{split}.csv")
+    with pytest.raises(RunMismatch, match=rf"data\.{split} .*changed") as caught:
+        distill_run(finished, device="cpu")
+    assert "--fresh" in str(caught.value.hint)
+    assert finished.state == before
+
+
+def test_a_finished_run_notices_that_its_teacher_changed(finished: Run) -> None:
+    file = finished.folder.parent / "model" / "config.json"
+    file.write_bytes(file.read_bytes() + b"\n")
+    with pytest.raises(RunMismatch, match=r"teacher\.model .*changed"):
+        distill_run(finished, device="cpu")
+
+
+def test_a_finished_run_notices_that_its_sources_are_gone(finished: Run) -> None:
+    shutil.rmtree(finished.folder.parent / "model")
+    with pytest.raises(DataError, match=r"teacher\.model"):
+        distill_run(finished, device="cpu")
+
+
+def test_a_run_stopped_in_the_students_stage_keeps_no_teacher_of_old_labels(finished: Run) -> None:
+    finished.reset(finished.student)
+    relabel(finished.folder.parent / "data" / "train.csv")
+    with pytest.raises(RunMismatch, match=r"data\.train"):
+        distill_run(finished, device="cpu")
+
+
+def test_a_run_that_holds_no_work_takes_changed_data(finished: Run) -> None:
+    run = Run.open(finished.folder, finished.recipe, fresh=True)
+    relabel(finished.folder.parent / "data" / "train.csv")
+    relabel(finished.folder.parent / "data" / "validation.csv")
+    distill_run(run, device="cpu")
+    assert run.is_done(run.student)
+    assert run.state.inputs != finished.state.inputs

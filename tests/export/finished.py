@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.data import load_rows
-from ackd_deploy.files import sha256_file
+from ackd_deploy.data.fingerprint import data_fingerprints
+from ackd_deploy.models.fingerprint import model_files
 from ackd_deploy.run import TEACHER, Run
 from tests.records import model_record, student_record
 
@@ -23,7 +24,8 @@ def finish_student(run: Run, folder: Path) -> None:
         "metrics": metrics,
         "primary": data.task.metric.name,
         "validation_rows": len(validation),
-        "sha256": sha256_file(folder / "model.safetensors"),
+        "files": model_files(folder),
     }
+    run.record_inputs(data_fingerprints(data))
     run.finish(TEACHER, model_record(**found))
     run.finish(run.student, model_record(**found, student=student_record(run.recipe.distill.method)))

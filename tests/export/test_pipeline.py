@@ -1,15 +1,17 @@
 """The stage as a whole, on a tiny student; and each gate with a planted fault that it must find."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
 from ackd_deploy.artifact.load import open_artifact
-from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.errors import ArtifactError, GateFailed, RunMismatch
 from ackd_deploy.export import building, export_run, outcome, packaging, timing
 from ackd_deploy.export import variants as variants_module
+from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.quantization import search
 from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.runtime import Classifier
@@ -239,9 +241,26 @@ class TestFaults:
         assert manifest.golden == []
 
     def test_calibration_rows_are_training_rows(self, make_run):
-        from ackd_deploy.export.inputs import gather
-
         inputs = gather(make_run(export=FAST))
         assert all(text.startswith("train ") for text in inputs.calibration.texts)
         assert all(text.startswith("validation ") for text in inputs.validation.texts)
         assert len(np.unique(inputs.calibration.texts)) == 32
+
+
+class TestWhatItStartsFrom:
+    @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+    def test_a_damaged_file_of_the_student_is_refused(self, make_run, name):
+        run = make_run(export=FAST)
+        file = run.path("student", name)
+        file.write_bytes(file.read_bytes() + b" ")
+        with pytest.raises(ArtifactError, match=rf"{name} is not the file that the training wrote"):
+            gather(run)
+
+    def test_data_that_changed_since_the_training_is_refused(self, make_run, tmp_path):
+        run = make_run(export=FAST)
+        changed = tmp_path / "validation.csv"
+        changed.write_text(Path(run.recipe.data.validation).read_text() + "one more row,positive\n")
+        data = run.recipe.data.model_copy(update={"validation": str(changed)})
+        run.recipe = run.recipe.model_copy(update={"data": data})
+        with pytest.raises(RunMismatch, match=r"data\.validation"):
+            gather(run)

@@ -17,7 +17,7 @@ BANK_RECORD = bank_record().model_dump(mode="json")
 
 
 def state_with(stages):
-    plain = {"schema_version": 2, "name": "r", "created": "", "seed": 1, "versions": {}}
+    plain = {"schema_version": 3, "name": "r", "created": "", "seed": 1, "versions": {}}
     return json.dumps({**plain, "stages": stages})
 
 
@@ -134,12 +134,12 @@ def test_damaged_run_is_said_and_left_alone(tmp_path, name, content):
     assert (run.folder / name).read_text() == content
 
 
-@pytest.mark.parametrize(("key", "version"), [("schema", 1), ("schema_version", 3)])
+@pytest.mark.parametrize(("key", "version"), [("schema", 1), ("schema_version", 2)])
 def test_run_of_another_version_is_told_from_a_damaged_one(tmp_path, key, version):
     run = Run.open(tmp_path / "r", recipe())
     content = f'{{"{key}": {version}, "name": "r", "stages": {{"teacher": {{"state": "done", "seconds": 0.0}}}}}}'
     (run.folder / "run.json").write_text(content)
-    words = rf"another version of ackd-deploy wrote .*run\.json \(schema version {version}; this one reads 2\)"
+    words = rf"another version of ackd-deploy wrote .*run\.json \(schema version {version}; this one reads 3\)"
     with pytest.raises(ArtifactError, match=words) as error:
         Run.load(run.folder)
     assert "the version that made it" in error.value.hint

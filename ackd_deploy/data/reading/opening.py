@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ from ackd_deploy.data.reading.parquet import read_parquet
 from ackd_deploy.data.reading.records import Records, Row, Wanted
 from ackd_deploy.errors import DataError
 
-__all__ = ["FORMATS", "open_lines", "open_records", "read_lines"]
+__all__ = ["FORMATS", "open_lines", "open_records", "opened", "read_lines"]
 
 FORMATS: dict[str, Callable[[BinaryIO, str, Wanted], Records]] = {
     ".csv": read_csv,
@@ -41,7 +42,7 @@ def open_records(path: Path, wanted: Wanted) -> Iterator[Records]:
             while the rows are read.
         MissingExtra: a .parquet file, and pyarrow is not installed.
     """
-    with _opened(path) as stream:
+    with opened(path) as stream:
         reader = FORMATS.get(path.suffix.lower())
         if reader is None:
             raise DataError(f"{path} is a file ending in {path.suffix!r}; labeled text comes as {', '.join(FORMATS)}")
@@ -57,7 +58,7 @@ def open_lines(path: Path, column: str) -> Iterator[Records]:
     Raises:
         DataError: as `open_records` does.
     """
-    with _opened(path) as stream:
+    with opened(path) as stream:
         yield read_lines(stream, str(path), column)
 
 
@@ -70,7 +71,12 @@ def read_lines(stream: BinaryIO, source: str, column: str) -> Records:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a data file to read its bytes.
+
+    Raises:
+        DataError: it is missing, no ordinary file, or cannot be read.
+    """
     if not path.exists():
         raise DataError(f"there is no file {path}", hint=_similar(path))
     if not path.is_file():
