@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 
-from ackd_deploy.escaping import HIDDEN, visible
+from ackd_deploy.escaping import visible, visible_json
 
 __all__ = ["emit_json", "log", "print_result", "print_table", "progress", "warn"]
 
@@ -61,7 +61,7 @@ def emit_json(content: Any) -> None:
     """Print one JSON document on stdout."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     # JSON's own escapes for what a terminal would act on; a reader gets the very same strings.
-    sys.stdout.write(HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+    sys.stdout.write(visible_json(text) + "\n")
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HIDDEN", "visible"]
+__all__ = ["visible", "visible_json"]
 
 # Controls but newline and tab, marks of direction and isolation, line separators, the byte order mark, surrogates.
-HIDDEN = re.compile(
+_HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
@@ -22,4 +22,13 @@ def visible(text: str) -> str:
     >>> visible("plain \x1b[31mred\u202e")
     'plain \\x1b[31mred\\u202e'
     """
-    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def visible_json(text: str) -> str:
+    r"""Return JSON text with hidden characters as JSON's own escapes: whoever parses it gets the same strings.
+
+    >>> visible_json('{"name": "\u202etxt"}')
+    '{"name": "\\u202etxt"}'
+    """
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

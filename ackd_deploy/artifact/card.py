@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 from ackd_deploy.artifact.schema import Manifest
+from ackd_deploy.escaping import visible
 
 __all__ = ["render_card"]
 
@@ -23,6 +24,7 @@ def render_card(manifest: Manifest) -> str:
         lstrip_blocks=True,
         # Markdown is not HTML: names are escaped for the table cells that they stand in.
         autoescape=False,  # noqa: S701
+        finalize=lambda value: visible(value) if isinstance(value, str) else value,
     )
     environment.filters["cell"] = _cell
     environment.filters["yaml"] = _yaml

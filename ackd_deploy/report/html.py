@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from ackd_deploy.escaping import visible
 from ackd_deploy.files import write_text
 from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
@@ -49,6 +52,7 @@ def render_report(run: Run) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters.update(percent=percent, number=number, figure=figure, label=shown_label, times=variant_timings)
     return environment.get_template("report.html.j2").render(
@@ -71,6 +75,11 @@ def render_report(run: Run) -> str:
         missing=MISSING,
         **_quality(run, predictions),
     )
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: hidden characters as escapes; plots are markup of our own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def figure(value: Any) -> str:

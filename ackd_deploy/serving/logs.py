@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any
 
+from ackd_deploy.escaping import visible_json
+
 __all__ = ["JsonFormatter", "Sparingly", "log", "set_up_logs"]
 
 log = logging.getLogger("ackd_service")
@@ -29,7 +31,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return visible_json(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class Sparingly:

@@ -125,6 +125,15 @@ def test_hostile_data_stays_text(make_run: MakeRun, labels) -> None:
     assert "49" not in {word.strip() for word in page.words}
 
 
+def test_hidden_characters_are_shown(make_run: MakeRun, labels) -> None:
+    run = make_run()
+    hard = hard_sentence(text="gnp\u202e\x1b[31m", label="a\u2066b")
+    finish_model(run, student_stage("ackd"), range(176), labels, given={"hardest": [hard]})
+    html = render_report(run)
+    assert not set(html) & set("\u202e\x1b\u2066")
+    assert "gnp\\u202e\\x1b[31m" in Page(html).text
+
+
 def test_likely_label_errors_come_before_the_merely_hard(make_run: MakeRun, labels) -> None:
     run = make_run()
     hardest = [
