@@ -63,12 +63,19 @@ def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: 
 
 @command.command()
 @click.argument("recipes", nargs=-1, required=True)
+@click.option("--no-data", is_flag=True, help="Check the recipe alone, without the data and models that it names.")
 @set_option
-def validate(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
-    """Check RECIPES and list every mistake."""
+def validate(recipes: tuple[str, ...], no_data: bool, overrides: tuple[str, ...]) -> None:
+    """Check RECIPES and the data files and model folders that they name; nothing is fetched from a hub."""
     for name in recipes:
         loaded = load_recipe(bundled_recipe(name), overrides=overrides)
-        console.print_result(f"{name}: good ({loaded.name})")
+        distant: list[str] = []
+        if not no_data:
+            from ackd_deploy.models.preflight import check_sources
+
+            distant = check_sources(loaded)
+        beside = f"; on a hub and not looked at: {', '.join(distant)}" if distant else ""
+        console.print_result(f"{name}: good ({loaded.name}){beside}")
 
 
 @command.command()

@@ -94,6 +94,22 @@ class TokenizerFile:
         size = self._json("config.json").get("vocab_size")
         return size if isinstance(size, int) else None
 
+    def check_vocabulary(self, embeddings: int) -> None:
+        """Refuse a tokenizer with tokens that a model has no embedding for, whether or not a text holds them.
+
+        Args:
+            embeddings: ``vocab_size`` of the model's config.
+
+        Raises:
+            DataError: a token's id is not below it.
+        """
+        token, largest = max(self._tokenizer.get_vocab(True).items(), key=lambda item: item[1], default=("", -1))
+        if largest >= embeddings:
+            raise DataError(
+                f"{self.folder}: the tokenizer has id {largest} ({token!r}), the model {embeddings} embeddings",
+                hint="after add_tokens a model needs resize_token_embeddings; save both into the same folder then",
+            )
+
     def check_ids(self, ids: npt.NDArray[np.int32]) -> None:
         """Refuse ids that the model has no embedding for.
 

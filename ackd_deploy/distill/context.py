@@ -18,11 +18,14 @@ from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.split import shared_rows, subset
+from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError, first_line
-from ackd_deploy.models.classifiers import label_names_of, load_classifier, locate_model, provide_tokenizer
+from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
 from ackd_deploy.models.fingerprint import model_fingerprint
 from ackd_deploy.models.layer_map import layer_map
-from ackd_deploy.models.student import check_student
+from ackd_deploy.models.locate import label_names_of, locate_model
+from ackd_deploy.models.student import check_layers, check_student
+from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.sections import HubSplit
 from ackd_deploy.run import Run
@@ -91,15 +94,25 @@ class Context:
         """Raise an error for a recipe that cannot work, before anything is trained."""
         student = self.recipe.student
         check_student(student)
-        if student.init not in ("teacher", "random"):
-            locate_model(student.init, key="student.init")
-        _ = self.layers
+        _ = label_names_of(self.source), self.layers
+        if student.init == "teacher":
+            check_layers(self.config)
         positions = text_positions(self.config.to_dict())
         if positions is not None and positions < self.recipe.data.max_length:
             raise DataError(
                 f"data.max_length is {self.recipe.data.max_length}, and the teacher has {positions} positions",
                 hint=f"--set data.max_length={positions}",
             )
+
+    def check_tokenizer(self) -> None:
+        """Raise an error for a tokenizer that teacher or student cannot read; writes a converted one.
+
+        Raises:
+            DataError: it has tokens without an embedding, or student.init has another vocabulary.
+        """
+        TokenizerFile(self.tokenizer).check_vocabulary(self.config.vocab_size)
+        if (init := self.recipe.student.init) not in ("teacher", "random"):
+            check_same_vocabulary(self.tokenizer, locate_model(init, key="student.init"), init)
 
     @cached_property
     def tokenizer(self) -> Path:

@@ -88,6 +88,7 @@ def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | No
     context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
     if context.process_group.is_first:
         # The first process writes the files that all of them read.
+        context.check_tokenizer()
         _ = context.train, context.validation, context.test
     context.process_group.wait()
     if not context.process_group.broadcast(stage_is_whole(context, TEACHER, context.run.path("teacher"))):

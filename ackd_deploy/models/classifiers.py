@@ -1,9 +1,7 @@
-"""Classifiers on disk: find, check, load and save them. Safetensors only; no code of a checkpoint is run."""
+"""Classifiers on disk: load and save them. Safetensors only; no code of a checkpoint is run."""
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,97 +12,17 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ackd_deploy.artifact.code_keys import code_keys
 from ackd_deploy.errors import DataError, first_line
-from ackd_deploy.files import atomic_folder, read_json, write_text
-from ackd_deploy.models.hub import fetch_model
+from ackd_deploy.files import atomic_folder, write_text
 from ackd_deploy.models.safetensors_errors import os_errors
 from ackd_deploy.models.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
 
 __all__ = [
-    "label_names_of",
     "load_classifier",
     "load_for_inference",
-    "locate_model",
     "provide_tokenizer",
     "save_classifier",
 ]
-
-_GENERIC = re.compile(r"LABEL_\d+")
-
-
-def locate_model(reference: str, *, revision: str | None = None, key: str = "teacher.model") -> Path:
-    """Return the local folder of a model, downloaded from the hub where the reference is a hub id.
-
-    Args:
-        reference: folder in Hugging Face layout, or hub id.
-        revision: commit of the hub model.
-        key: recipe key that holds the reference, for messages.
-
-    Raises:
-        HubUnreachable: it is a hub id that is not cached, and the hub cannot be reached.
-        DataError: the folder holds no usable model.
-    """
-    folder = Path(reference).expanduser()
-    if not folder.is_dir():
-        if folder.exists():
-            raise DataError(f"{key} is {reference}: this is a file, not a model's folder")
-        looks_local = reference.startswith((".", "/", "~")) or reference.count("/") > 1 or "\\" in reference
-        if looks_local or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", reference):
-            raise DataError(f"{key} is {reference}, and there is no such folder", hint=f"--set {key}=DIR")
-        folder = fetch_model(reference, revision=revision, key=key)
-    _check_files(folder, reference)
-    return folder
-
-
-def _check_files(folder: Path, reference: str) -> None:
-    if not (folder / "config.json").is_file():
-        raise DataError(f"the model {reference} has no config.json", hint="give a folder in Hugging Face layout")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DataError(f"the model {reference}: config.json cannot be read: {error}") from error
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise DataError(f"the model {reference}: config.json names no model_type")
-    for name, content in (("config.json", config), ("tokenizer_config.json", _tokenizer_config(folder))):
-        for key in code_keys(content):
-            raise DataError(
-                f"the model {reference}: {name} has {key!r}, which names code to import: refused",
-                hint="remove the key where the model works without it; no code of a model is ever run here",
-            )
-    if not ((folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file()):
-        pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-        if pickles:
-            raise DataError(
-                f"the model {reference} has only pickled weights ({', '.join(pickles[:3])}), which can run code",
-                hint="where you trust it, convert it to model.safetensors: load it and call save_pretrained(DIR)",
-            )
-        raise DataError(
-            f"the model {reference} has no weights: model.safetensors is missing",
-            hint="give a folder that save_pretrained wrote, or a hub id",
-        )
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
-        raise DataError(f"the model {reference} has no tokenizer", hint="put tokenizer.json into the same folder")
-
-
-def _tokenizer_config(folder: Path) -> Any:
-    path = folder / "tokenizer_config.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def label_names_of(folder: Path) -> tuple[str, ...] | None:
-    """Return a model's label names in the order of its logits; None where they are generic or there are none."""
-    id2label = read_json(folder / "config.json").get("id2label")
-    if not isinstance(id2label, dict) or not id2label:
-        return None
-    try:
-        names = tuple(str(id2label[key]) for key in sorted(id2label, key=int))
-    except ValueError as error:
-        raise DataError(f"{folder}/config.json: id2label has keys that are not integers") from error
-    return None if all(_GENERIC.fullmatch(name) for name in names) else names
 
 
 def load_classifier(
@@ -118,7 +36,7 @@ def load_classifier(
     """Load a sequence classifier in float32, in eval mode, on the CPU.
 
     Args:
-        folder: Hugging Face layout, checked by `locate_model`.
+        folder: Hugging Face layout, checked by `locate.locate_model`.
         label_names: name of each logit.
         problem_type: as in the recipe.
         new_head_seed: draw a new head from this seed; None: the head in the checkpoint is kept, and must be there.

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ackd_deploy.errors import DataError, UsageError
-from ackd_deploy.files import read_json
-from ackd_deploy.models.classifiers import load_classifier, locate_model, quiet_transformers
+from ackd_deploy.errors import DataError, UsageError, first_line
+from ackd_deploy.models.classifiers import load_classifier, quiet_transformers
+from ackd_deploy.models.locate import locate_model
+from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe.sections import Student
 
-__all__ = ["build_student", "check_student", "layer_stack", "with_layers"]
+__all__ = ["build_student", "check_layers", "check_student", "layer_stack", "with_layers"]
 
 
 def check_student(student: Student) -> None:
@@ -91,6 +92,22 @@ def layer_stack(model: Any) -> str:
     return max(stacks, key=lambda name: sum(p.numel() for p in model.get_submodule(name).parameters()))
 
 
+def check_layers(config: Any) -> None:
+    """Raise an error where a student cannot take layers of such a model; no weights are read or made.
+
+    Raises:
+        DataError: transformers has no classifier of this type, or its layers share their weights.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        with quiet_transformers(), torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(config)
+    except ValueError as error:
+        raise DataError(f"there is no classifier of type {config.model_type}: {first_line(error)}") from error
+    layer_stack(model)
+
+
 def with_layers(model: Any, layers: Sequence[int], *, seed: int) -> Any:
     """Return a classifier with copies of some layers (from 1), the embeddings and the head."""
     stack = layer_stack(model)
@@ -128,19 +145,9 @@ def _from_checkpoint(teacher: Any, student: Student, *, seed: int, tokenizer_fol
     for key, value in wanted.items():
         if value and getattr(model.config, key) != value:
             raise DataError(f"student.init {student.init} has {key} {getattr(model.config, key)}, the recipe {value}")
-    if tokenizer_folder is not None and _vocabulary(tokenizer_folder) != _vocabulary(folder):
-        raise DataError(
-            f"student.init {student.init} has another vocabulary than the teacher",
-            hint="teacher and student read the same token ids: choose a checkpoint with the teacher's tokenizer",
-        )
+    if tokenizer_folder is not None:
+        check_same_vocabulary(tokenizer_folder, folder, student.init)
     if model.config.num_hidden_layers == student.layers:
         return model
     # Patient KD's practice for a deeper checkpoint: its first layers.
     return with_layers(model, range(1, student.layers + 1), seed=seed)
-
-
-def _vocabulary(folder: Path) -> Any:
-    if (folder / "tokenizer.json").is_file():
-        return read_json(folder / "tokenizer.json")["model"].get("vocab")
-    words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines() if (folder / "vocab.txt").is_file() else []
-    return {word: index for index, word in enumerate(words)}

@@ -77,13 +77,13 @@ def test_recipe_list_show_validate():
     shown = json.loads(invoke("recipe", "show", "quickstart", "--set", "seed=7", "--json").stdout)
     assert shown["seed"] == 7
     assert shown["distill"]["sar"]["mode"] == "predictor"
-    assert invoke("recipe", "validate", *(entry["name"] for entry in listed)).exit_code == 0
+    assert invoke("recipe", "validate", "--no-data", *(entry["name"] for entry in listed)).exit_code == 0
 
 
 def test_recipe_init_writes_a_right_recipe_and_keeps_an_old_one(tmp_path):
     path = tmp_path / "mine.yaml"
     assert invoke("recipe", "init", path).exit_code == 0
-    assert invoke("recipe", "validate", path).exit_code == 0
+    assert invoke("recipe", "validate", "--no-data", path).exit_code == 0
     before = path.read_text()
     result = invoke("recipe", "init", path)
     assert result.exit_code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,39 @@ def test_a_wrong_label_is_found(new_run: Any, tmp_path: Path, tiny_data: Path) -
     )
     distill_run(run, device="cpu")
     assert [entry["row"] for entry in found(run)["label_errors"]] == [10]
+
+
+class TestRefusedBeforeAnythingIsTrained:
+    def test_a_teacher_whose_layers_share_their_weights(self, new_run: Any, tiny_teacher: Path, tmp_path: Path) -> None:
+        from transformers import AlbertConfig, AlbertForSequenceClassification
+
+        folder = shutil.copytree(tiny_teacher, tmp_path / "albert")
+        config = AlbertConfig(
+            vocab_size=200, embedding_size=8, hidden_size=16, num_attention_heads=2, intermediate_size=32
+        )
+        AlbertForSequenceClassification(config).save_pretrained(folder)
+        self.refused(new_run(f"teacher.model={folder}"), "no list of 12 layers")
+
+    def test_a_student_of_another_vocabulary(self, new_run: Any, tiny_teacher: Path, tmp_path: Path) -> None:
+        folder = shutil.copytree(tiny_teacher, tmp_path / "other")
+        text = (folder / "tokenizer.json").read_text()
+        (folder / "tokenizer.json").write_text(text.replace('"film"', '"movie"'))
+        self.refused(new_run(f"student.init={folder}"), "another vocabulary")
+
+    def test_a_token_without_an_embedding_that_no_text_holds(
+        self, new_run: Any, tiny_teacher: Path, tmp_path: Path
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        folder = shutil.copytree(tiny_teacher, tmp_path / "added")
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.add_tokens(["zzunusedtoken"])
+        tokenizer.save_pretrained(folder)
+        self.refused(new_run(f"teacher.model={folder}"), "'zzunusedtoken'")
+
+    @staticmethod
+    def refused(run: Run, words: str) -> None:
+        with pytest.raises(DataError, match=words):
+            distill_run(run, device="cpu")
+        assert not run.entries()
+        assert not run.path("checkpoints").exists()

@@ -14,12 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from ackd_deploy.errors import DataError, HubUnreachable
 from ackd_deploy.models.classifiers import (
-    label_names_of,
     load_classifier,
-    locate_model,
     provide_tokenizer,
     save_classifier,
 )
+from ackd_deploy.models.locate import label_names_of, locate_model
 
 NAMES = ("negative", "positive")
 SINGLE = "single_label_classification"

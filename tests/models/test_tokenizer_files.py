@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from ackd_deploy.check.torch_model import TorchClassifier
-from ackd_deploy.models.classifiers import load_classifier, locate_model, provide_tokenizer, save_classifier
+from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer, save_classifier
+from ackd_deploy.models.locate import locate_model
 
 NAMES = ("negative", "positive")
 SINGLE = "single_label_classification"

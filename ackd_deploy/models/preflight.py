@@ -1,0 +1,79 @@
+"""What can be told of a recipe's files before anything is computed, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ackd_deploy.artifact.positions import text_positions
+from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.tokenizer import TokenizerFile
+from ackd_deploy.errors import DataError
+from ackd_deploy.files import read_json
+from ackd_deploy.models.layer_map import layer_map
+from ackd_deploy.models.locate import is_hub_id, label_names_of, locate_model
+from ackd_deploy.models.vocabulary import check_same_vocabulary
+from ackd_deploy.recipe import Recipe
+from ackd_deploy.recipe.sections import HubSplit
+
+__all__ = ["check_sources"]
+
+_SHARED_LAYERS = frozenset({"albert"})
+
+
+def check_sources(recipe: Recipe) -> list[str]:
+    """Check the data files and model folders that a recipe names; nothing is fetched from a hub.
+
+    Returns:
+        The recipe keys that name something on a hub, which was not looked at.
+
+    Raises:
+        DataError: a file or folder is missing or cannot be used; the message says why.
+        UsageError: the teacher lacks layers that the recipe asks for.
+    """
+    models = {"teacher.model": recipe.teacher.model}
+    if recipe.student.init not in ("teacher", "random"):
+        models["student.init"] = recipe.student.init
+    folders = {key: locate_model(name, key=key) for key, name in models.items() if not is_hub_id(name)}
+    teacher = folders.get("teacher.model")
+    if teacher is not None:
+        _check_teacher(teacher, recipe)
+        if (own := folders.get("student.init")) is not None:
+            check_same_vocabulary(teacher, own, recipe.student.init)
+    distant = [key for key in models if key not in folders]
+    return distant + _check_rows(recipe, teacher)
+
+
+def _check_teacher(folder: Path, recipe: Recipe) -> None:
+    label_names_of(folder)
+    config = read_json(folder / "config.json")
+    kind = config["model_type"]
+    if kind in _SHARED_LAYERS and recipe.student.init == "teacher":
+        raise DataError(f"the layers of models of type {kind} share their weights: there are none to choose from")
+    depth = config.get("num_hidden_layers")
+    if isinstance(depth, int):
+        layer_map(recipe.student.layer_map, recipe.student.layers, depth)
+    positions = text_positions(config)
+    if positions is not None and positions < recipe.data.max_length:
+        raise DataError(
+            f"data.max_length is {recipe.data.max_length}, and the teacher has {positions} positions",
+            hint=f"--set data.max_length={positions}",
+        )
+    if (folder / "tokenizer.json").is_file() and isinstance(config.get("vocab_size"), int):
+        TokenizerFile(folder).check_vocabulary(config["vocab_size"])
+
+
+def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
+    data = recipe.data
+    if isinstance(data.train, HubSplit):
+        names, distant = None, ["data.train"]
+    else:
+        # A teacher that is not fine-tuned defines the labels.
+        defines = teacher is not None and recipe.teacher.finetune is None and data.task.has_classes
+        known = label_names_of(teacher) if teacher is not None and defines else None
+        names, distant = load_rows(data.train, data, known).label_names, []
+    for key, source in {"data.validation": data.validation, "data.test": data.test}.items():
+        if isinstance(source, HubSplit):
+            distant.append(key)
+        elif source is not None:
+            load_rows(source, data, names)
+    return distant
