@@ -31,7 +31,7 @@ def keep_freed_memory() -> bool:
 def limit_arenas(count: int = 2) -> bool:
     """Tell glibc to share ``count`` heaps among all threads; to be called before threads are started.
 
-    By default each thread gets a heap of its own, up to eight a processor, and each keeps the room of the largest
+    By default each thread gets a heap of its own, up to eight a processor, and each keeps the memory of the largest
     request that its thread has seen: under hostile requests a worker grew from 200 to 242 MB, and to 200 MB with
     two heaps (docs/performance.md). Nothing is done where MALLOC_ARENA_MAX is set: it was chosen.
 

@@ -3,7 +3,7 @@
     ACKD_ARTIFACT=runs/quickstart/artifact bentoml serve .
 
 What can be set is in ackd_deploy/serving/settings.py. BentoML's own supervisor opens two control sockets on 127.0.0.1,
-which ask nobody for a password; ``ackd-deploy serve`` opens none (docs/security.md).
+which ask for no password; ``ackd-deploy serve`` opens none (docs/security.md).
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fixtures that rooms share. Anything trained is trained once a session."""
+"""Fixtures that several test packages share. Anything trained is trained once a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words of other spellings and the house's own do not come back: readers everywhere know the field's words alone."""
+"""British spellings and phrases that a reader of English as a second language stumbles over do not come back."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ SPELLINGS = [
 PHRASES = [
     "stop the " + "line", "stops the " + "line", "stran" + "ger", "said al" + "oud", "could not be " + "had",
     "fore" + "tell", "the " + "rooms", "one value a " + "sample", "is no " + "number",
+    "not to be " + "had", "some" + "body else may", "for com" + "pany", "from com" + "pany", "keeps the " + "room",
 ]  # fmt: skip
 SKIPPED = (".png", ".json", "constraints/", "uv.lock")
 

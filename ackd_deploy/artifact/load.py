@@ -1,4 +1,4 @@
-"""Open an artifact that somebody else may have written: look at everything, execute nothing.
+"""Open an artifact from an untrusted source: look at everything, execute nothing.
 
 Checked in this order, so that each step relies only on what was checked before: the manifest, the names
 in the folder, the checksums, what ``config.json`` says, and the structure of each graph. ONNX Runtime and
@@ -109,7 +109,7 @@ def list_files(folder: Path) -> list[str]:
 
 
 def read_bounded_json(path: Path, limit: int = _MAX_MANIFEST) -> Any:
-    """Read JSON that somebody else may have written: bounded size, no duplicate keys, no NaN, no lone surrogates.
+    """Read JSON from an untrusted source: bounded size, no duplicate keys, no NaN, no lone surrogates.
 
     Raises:
         ArtifactError: any of these, or no JSON at all.

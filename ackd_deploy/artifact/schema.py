@@ -1,6 +1,6 @@
 """The manifest of an artifact, ``ackd.json``: typed, bounded, and consistent in itself.
 
-Somebody else may have written an artifact, so each field has a limit, a text has no control characters
+An artifact may come from an untrusted source, so each field has a limit, a text has no control characters
 (terminals act on them), and what the fields say about each other is checked before a file is opened.
 """
 

@@ -221,7 +221,7 @@ def _timing(name: str, load_seconds: float, alone: bool, answers: list[dict[str,
         calls=tuple(seconds for answer in answers for seconds in answer["seconds"]),
         tokenizing=float(np.median(tokenizing)) if tokenizing else None,
         load_seconds=load_seconds,
-        # Of a process that holds several models nobody can say which one the memory belongs to.
+        # In a process that holds several models the memory cannot be attributed to one of them.
         resident_bytes=int(answers[-1]["resident_bytes"]) if alone else None,
         texts=texts,
     )

@@ -35,5 +35,5 @@ def _is_open(descriptor: int) -> bool:
 
 
 def silence_stdout() -> None:
-    """Send what is still written to stdout nowhere: Python flushes it at exit, into a pipe that nobody reads."""
+    """Discard what is still written to stdout: Python flushes it at exit, into a pipe that has no reader."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

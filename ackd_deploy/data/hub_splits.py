@@ -50,7 +50,7 @@ def hub_answers() -> bool:
             urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()  # noqa: S310
             answers.append(True)
         except urllib.error.HTTPError as error:
-            # Any status says that somebody is there; the client's own message will be the better one.
+            # Any status means that the server answers; the client's own message will be the better one.
             error.close()
             answers.append(True)
         except (OSError, ValueError):

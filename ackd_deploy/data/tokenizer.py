@@ -37,7 +37,7 @@ class TokenizerFile:
         try:
             self._content = read_tokenizer(self.path)
         except ArtifactError as error:
-            # What somebody gave, and not what this tool wrote.
+            # The file was given by the user, not written by this tool.
             raise DataError(error.message) from error
         try:
             self._tokenizer = Tokenizer.from_str(self._content)

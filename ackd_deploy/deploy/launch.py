@@ -214,7 +214,7 @@ class _Watch(threading.Thread):
 
 
 def _get(url: str) -> tuple[int, Any]:
-    """Return status and JSON; status 0 where nobody answers yet."""
+    """Return status and JSON; status 0 if the service does not answer yet."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=5) as response:

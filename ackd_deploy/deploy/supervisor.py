@@ -153,7 +153,7 @@ class Supervisor:
             )
 
     def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
-        # Closed here too, or connections would go on being accepted by the kernel with nobody to answer them.
+        # Closed here too, or connections would go on being accepted by the kernel with no worker to answer them.
         self.listener.close()
         for process in processes:
             process.terminate()
@@ -180,6 +180,6 @@ def _ending(code: int) -> str:
         name = f"signal {-code}"
     hints = {
         "SIGBUS": " (the folder for temporary files may be full)",
-        "SIGKILL": " (out of memory, where nobody did it)",
+        "SIGKILL": " (sent by a person or, when memory runs out, by the kernel)",
     }
     return f"was ended by {name}{hints.get(name, '')}"

@@ -1,4 +1,4 @@
-"""The one table of a run: teacher, students, exported variants. A figure that nobody measured is a dash."""
+"""The one table of a run: teacher, students, exported variants. A figure that was not measured is a dash."""
 
 from __future__ import annotations
 

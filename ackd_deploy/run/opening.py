@@ -71,7 +71,7 @@ def clear(folder: Path) -> None:
 
 
 def check_unused(folder: Path) -> None:
-    """Check that a folder without a run holds nothing that belongs to somebody.
+    """Check that a folder without a run holds no files of the user's.
 
     Raises:
         UsageError: it does.

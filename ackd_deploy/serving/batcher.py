@@ -1,7 +1,7 @@
 """The queue in front of the model: it runs whatever is waiting and never waits for more.
 
 A lone request goes to the model at once. While the model is busy others gather, and the next batch takes
-them together: batches grow by load alone, and nobody waits for company that may not come.
+them together: batches grow by load alone, and no request waits for others that may not come.
 
 Everything here runs on the event loop's thread; only the model's runs leave it, to a thread for each lane.
 """

@@ -109,7 +109,7 @@ class Lifecycle:
             lanes=self.lanes,
             observer=self.metrics,
             max_queue_rows=settings.max_queue_rows,
-            # Rows that run one by one gain nothing from company; short turns leave the lanes free for others.
+            # Rows that run one by one gain nothing from a larger batch; short turns leave the lanes free for others.
             max_batch_rows=min(4, settings.max_batch_rows)
             if classifier.variant.batch_sensitive
             else settings.max_batch_rows,

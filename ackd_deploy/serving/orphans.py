@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process as soon as its parent has ended, however that came about (Linux).
 
-    Without it a supervisor that is killed leaves workers that go on answering, with nobody to stop them.
+    Without it a supervisor that is killed leaves workers that go on answering, with no process to stop them.
     SIGKILL, since a worker that waits for a stuck model would not end by anything less.
 
     Args:

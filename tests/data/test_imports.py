@@ -1,4 +1,4 @@
-"""What importing the room costs: no torch, and neither datasets nor pyarrow for local text files."""
+"""What importing the package costs: no torch, and neither datasets nor pyarrow for local text files."""
 
 import subprocess
 import sys

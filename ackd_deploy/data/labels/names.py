@@ -37,7 +37,7 @@ class NameReader:
 
     @property
     def declared(self) -> list[str]:
-        """Names whose order somebody has laid down, or none."""
+        """Names whose order the recipe or the data set gives, or none."""
         if self.mapping:
             keys = list(self.mapping)
             if all(re.fullmatch(r"-?\d+", key) for key in keys):

@@ -41,7 +41,7 @@ def open_engine(
 
     Raises:
         MissingExtra: the engine is not installed.
-        ProviderUnavailable: the provider did not become active, or the precision is not to be had.
+        ProviderUnavailable: the provider did not become active, or it does not support the precision.
         ArtifactError: the file is missing, refused by the inspection, or not a valid graph.
         UsageError: there is no engine of that name.
     """

@@ -63,7 +63,7 @@ class OpenVinoSession:
 
     Raises:
         MissingExtra: OpenVINO is not installed.
-        ProviderUnavailable: another provider than the CPU was asked for, or the precision is not to be had.
+        ProviderUnavailable: another provider than the CPU was asked for, or it does not support the precision.
         ArtifactError: the file is refused by the inspection, or OpenVINO cannot load it.
     """
 
