@@ -1,6 +1,6 @@
 """Labeled text: from hub or local files to rows, from rows to token ids on disk, from those to batches."""
 
-from ackd_deploy.data.batches import bucketed_batches, padding_share, shard, sorted_batches
+from ackd_deploy.data.batches import bucketed_batches, sorted_batches
 from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
@@ -14,8 +14,6 @@ __all__ = [
     "calibration_slice",
     "encode_rows",
     "load_rows",
-    "padding_share",
-    "shard",
     "shared_rows",
     "sorted_batches",
     "subset",

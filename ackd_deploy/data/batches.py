@@ -6,13 +6,12 @@ which order the batches come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bucketed_batches", "padding_share", "shard", "sorted_batches"]
+__all__ = ["bucketed_batches", "sorted_batches"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -59,29 +58,6 @@ def sorted_batches(lengths: npt.ArrayLike, batch_size: int, *, max_tokens: int |
     sizes = _checked(lengths, batch_size, max_tokens)
     order = np.argsort(-sizes, kind="stable")
     return list(_cut(order, sizes, batch_size, max_tokens))
-
-
-def shard(batches: Sequence[Indices], rank: int, world: int) -> list[Indices]:
-    """Return this process's part of each batch; the parts of all ranks together are the batch.
-
-    Rows are dealt in turn, so that the parts of a batch that is sorted by length are alike in cost. Parts
-    differ by at most one row, and a part is empty where a batch has fewer rows than there are processes: whoever
-    averages gradients over processes must weigh them by rows.
-
-    Raises:
-        ValueError: ``rank`` does not lie in [0, world).
-    """
-    if not 0 <= rank < world:
-        raise ValueError(f"rank {rank} does not lie in [0, {world})")
-    return [batch[rank::world] for batch in batches]
-
-
-def padding_share(lengths: npt.ArrayLike, batches: Sequence[Indices]) -> float:
-    """Return the share of padded positions, in [0, 1), that the batches hold."""
-    sizes = np.asarray(lengths, dtype=np.int64)
-    padded = sum(len(batch) * int(sizes[batch].max(initial=0)) for batch in batches)
-    real = sum(int(sizes[batch].sum()) for batch in batches)
-    return 1.0 - real / padded if padded else 0.0
 
 
 def _checked(lengths: npt.ArrayLike, batch_size: int, max_tokens: int | None) -> npt.NDArray[Any]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CpuInfo", "cpu_features", "cpu_info", "effective_cpus", "missing_features"]
+__all__ = ["CpuInfo", "cpu_features", "cpu_info", "effective_cpus"]
 
 # Instruction sets that decide which integer and half-precision kernels run, as the Linux kernel names them.
 _X86 = (
@@ -65,11 +64,6 @@ def cpu_features(root: Path = Path("/")) -> frozenset[str]:
     if found & {"avx512_bf16", "amx_bf16"}:
         found.add("bf16")
     return frozenset(found)
-
-
-def missing_features(required: Iterable[str], root: Path = Path("/")) -> list[str]:
-    """Return, sorted, the features that are required and absent here."""
-    return sorted(set(required) - cpu_features(root))
 
 
 def effective_cpus(root: Path = Path("/")) -> int:

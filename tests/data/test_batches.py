@@ -1,15 +1,22 @@
-"""Batches: every row once, sizes and budgets kept, chance from seed and epoch alone, shards that add up."""
+"""Batches: every row once, sizes and budgets kept, chance from seed and epoch alone."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.data.batches import bucketed_batches, padding_share, shard, sorted_batches
+from ackd_deploy.data.batches import bucketed_batches, sorted_batches
 
 lengths_of = st.lists(st.integers(1, 512), max_size=300)
 sizes = st.integers(1, 40)
 budgets = st.none() | st.integers(1, 2000)
+
+
+def padding_share(lengths, batches):
+    """Return the share of padded positions, in [0, 1), that the batches hold."""
+    sizes = np.asarray(lengths)
+    padded = sum(len(batch) * sizes[batch].max() for batch in batches)
+    return 1.0 - sum(sizes[batch].sum() for batch in batches) / padded
 
 
 def rows_of(batches):
@@ -37,16 +44,6 @@ def test_without_a_budget_the_number_of_batches_is_known(lengths, size, seed):
 def test_same_seed_and_epoch_same_batches(lengths, size, budget, seed, epoch):
     first, second = (bucketed_batches(lengths, size, seed=seed, epoch=epoch, max_tokens=budget) for _ in range(2))
     assert [b.tolist() for b in first] == [b.tolist() for b in second]
-
-
-@given(lengths_of, sizes, budgets, st.integers(1, 8))
-def test_shards_of_all_ranks_are_the_batch(lengths, size, budget, world):
-    batches = bucketed_batches(lengths, size, seed=1, epoch=2, max_tokens=budget)
-    parts = [shard(batches, rank, world) for rank in range(world)]
-    for step, batch in enumerate(batches):
-        mine = [part[step] for part in parts]
-        assert sorted(np.concatenate(mine).tolist()) == sorted(batch.tolist())
-        assert max(map(len, mine)) - min(map(len, mine)) <= 1
 
 
 @given(lengths_of, sizes, budgets)
@@ -87,7 +84,6 @@ def test_bucketing_leaves_little_padding():
 def test_padding_share_by_hand():
     # Batch (2, 4): 8 positions, 6 real. Batch (5): 5 of 5. So 2 of 13 are padding.
     assert padding_share([2, 4, 5], [np.array([0, 1]), np.array([2])]) == pytest.approx(2 / 13)
-    assert padding_share([], []) == 0.0
 
 
 def test_budget_by_hand():
@@ -100,9 +96,3 @@ def test_budget_by_hand():
 def test_bounds_below_one_are_refused(arguments):
     with pytest.raises(ValueError, match="at least 1"):
         sorted_batches([1, 2], **arguments)
-
-
-@pytest.mark.parametrize("rank", [-1, 2])
-def test_rank_outside_the_world_is_refused(rank):
-    with pytest.raises(ValueError, match="does not lie"):
-        shard([np.array([0, 1])], rank, 2)
