@@ -14,7 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     # The same module comes with the extra gpu; on a machine that has neither, cpu is what works anywhere.
     "cpu": ("onnxruntime",),
     "train": ("torch", "transformers", "safetensors", "scipy"),
-    "export": ("torch", "transformers", "safetensors", "scipy", "onnx", "jinja2"),
+    "export": ("torch", "transformers", "safetensors", "scipy", "onnx", "onnx_ir", "jinja2"),
     "report": ("jinja2", "matplotlib", "safetensors", "scipy"),
     "serve": ("bentoml", "starlette", "prometheus_client"),
     "sign": ("model_signing", "OpenSSL"),

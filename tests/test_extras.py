@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "cyclonedx": "cyclonedx-python-lib",
     "model_signing": "model-signing",
     "OpenSSL": "pyopenssl",
+    "onnx_ir": "onnx-ir",
 }
 
 
