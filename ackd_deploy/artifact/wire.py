@@ -45,6 +45,9 @@ def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, int, int | m
     while position < end:
         budget.spend()
         tag, position = _varint(data, position)
+        if tag >= 2**32:
+            # Readers keep 32 bits of a tag: what is one field here would be another to them.
+            raise WireError("it has a field number of more than 29 bits")
         number, kind = tag >> 3, tag & 7
         value: int | memoryview
         if number == 0:

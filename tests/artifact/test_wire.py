@@ -55,3 +55,11 @@ def test_any_bytes_give_fields_or_a_wire_error(data):
         read(data)
     except WireError:
         return
+
+
+def test_a_tag_that_another_reader_would_cut_is_refused():
+    # 2 ** 32 + (13 << 3 | 2) in five bytes: field 13 to a reader that keeps 32 bits.
+    tag = 2**32 + (13 << 3 | 2)
+    encoded = bytes([tag >> shift & 127 | (128 if shift < 28 else 0) for shift in (0, 7, 14, 21, 28)])
+    with pytest.raises(WireError, match="29 bits"):
+        list(fields(memoryview(encoded + b"\x01x"), Budget()))

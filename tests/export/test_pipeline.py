@@ -177,7 +177,7 @@ class TestFaults:
         export_run(run)
         refused = {row.name: row.reasons for row in run.record(EXPORT).variants if row.verdict == "fail"}
         assert list(refused) == ["int8_dynamic"]
-        assert "batch score change" in refused["int8_dynamic"][0]
+        assert any("batch score change" in reason for reason in refused["int8_dynamic"])
         assert open_artifact(run.path("artifact")).chosen == "fp32"
 
     def test_a_size_bound_refuses(self, make_run):
