@@ -36,7 +36,7 @@ from distill_rivals import Rivals, quiet
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.losses.features import normalize, pool_layers
 from ackd_deploy.distill.objective import student_objective
-from ackd_deploy.distill.pipeline import opened_context, prepare
+from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
 from ackd_deploy.models.student import build_student
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run, package_versions
@@ -188,7 +188,7 @@ def main() -> None:
     recipe = load_recipe(options.recipe, overrides=options.overrides)
     run = Run.open(options.runs / f"{recipe.name}-bench", recipe)
     with run.lock(), opened_context(run, options.device) as context:
-        teacher, bank = prepare(context, ["ackd"])
+        teacher, bank = prepare(context, ["ackd"], unfinished(context, {}))
         bench = Bench(context, teacher, bank)
         names = [name for name in bench.loops if name in options.loops.split(",")]
         speeds: dict[str, list[float]] = {name: [] for name in names}

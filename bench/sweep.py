@@ -52,7 +52,7 @@ def main() -> None:
     with run.lock(), opened_context(run, options.device) as context:
         todo = unfinished(context, dict.fromkeys(stages.values()))
         if todo:
-            teacher, bank = prepare(context, list(get_args(Method)))
+            teacher, bank = prepare(context, list(get_args(Method)), todo)
         for (name, seed), stage in stages.items():
             if stage in todo:
                 # The same folder and the same state, read with another recipe.

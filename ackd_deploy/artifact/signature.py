@@ -30,6 +30,16 @@ def _hashing(package: Any) -> Any:
     return package.hashing.Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
+def _signing(package: Any, key: Path) -> Any:
+    try:
+        return package.signing.Config().use_elliptic_key_signer(private_key=key)
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # AttributeError: a key of another kind
+        raise UsageError(
+            f"{key} holds no private key that can sign: {first_line(error)}",
+            hint="openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out KEY.pem",
+        ) from error
+
+
 def check_key(key: Path) -> None:
     """Check that a file holds a private key that can sign, before hours of work depend on it.
 
@@ -37,13 +47,7 @@ def check_key(key: Path) -> None:
         MissingExtra: the extra ``sign`` is not installed.
         UsageError: the file cannot be read, or holds no private key on an elliptic curve in PEM without a password.
     """
-    try:
-        _package().signing.Config().use_elliptic_key_signer(private_key=key)
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # AttributeError: a key of another kind
-        raise UsageError(
-            f"{key} holds no private key that can sign: {first_line(error)}",
-            hint="openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out KEY.pem",
-        ) from error
+    _signing(_package(), key)
 
 
 def sign_artifact(folder: Path, key: Path) -> Path:
@@ -57,10 +61,8 @@ def sign_artifact(folder: Path, key: Path) -> Path:
         MissingExtra: the extra ``sign`` is not installed.
         UsageError: the key cannot be used.
     """
-    check_key(key)
     package, target = _package(), folder / SIGNATURE
-    signing = package.signing.Config().use_elliptic_key_signer(private_key=key)
-    signing.set_hashing_config(_hashing(package)).sign(folder, target)
+    _signing(package, key).set_hashing_config(_hashing(package)).sign(folder, target)
     return target
 
 

@@ -44,12 +44,13 @@ def command(
     folder = find_artifact(artifact, runs)
     # Imported late: BentoML and its dependencies take most of a second.
     from ackd_deploy.artifact import open_artifact
-    from ackd_deploy.deploy.launch import Launch, artifact_variables, curl_line, service_settings
+    from ackd_deploy.deploy.launch import Launch, artifact_variables, curl_line
     from ackd_deploy.runtime import effective_cpus
+    from ackd_deploy.serving.settings import load_settings
 
     manifest = open_artifact(folder)
     variables = artifact_variables(folder, provider, threads, workers)
-    settings = service_settings({**os.environ, **variables})
+    settings = load_settings({**os.environ, **variables})
     processors = effective_cpus()
     workers = settings.processes(processors)
     lanes, each = settings.split(processors)

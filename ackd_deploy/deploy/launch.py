@@ -25,10 +25,9 @@ from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.serving.logs import set_up_logs
 from ackd_deploy.serving.metrics_files import METRICS_BYTES, forget_ended
-from ackd_deploy.serving.settings import Settings, load_settings
 from ackd_deploy.tasks.text import Text
 
-__all__ = ["Launch", "artifact_variables", "curl_line", "service_settings"]
+__all__ = ["Launch", "artifact_variables", "curl_line"]
 
 # Of SIGTERM's grace: what is in flight is answered within this time. Kubernetes gives 30 seconds.
 DRAIN_SECONDS = 25
@@ -39,15 +38,6 @@ _POLL_SECONDS = 0.1
 # What a worker's end takes after its last answer; then it is killed. Together less than Kubernetes' 30 seconds.
 _AFTER_DRAIN_SECONDS = 4
 _BACKLOG = 2048
-
-
-def service_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the service's settings (ackd_deploy/serving/settings.py) as its workers will.
-
-    Raises:
-        UsageError: an ACKD_ variable is unknown or has a bad value.
-    """
-    return load_settings(environment)
 
 
 def curl_line(url: str, text: Text) -> str:

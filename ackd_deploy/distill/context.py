@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.console import log, warn
 from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
@@ -24,6 +23,7 @@ from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
 from ackd_deploy.models.fingerprint import model_fingerprint
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import label_names_of, locate_model
+from ackd_deploy.models.preflight import check_positions
 from ackd_deploy.models.student import check_layers, check_student
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
@@ -97,12 +97,7 @@ class Context:
         _ = label_names_of(self.source), self.layers
         if student.init == "teacher":
             check_layers(self.config)
-        positions = text_positions(self.config.to_dict())
-        if positions is not None and positions < self.recipe.data.max_length:
-            raise DataError(
-                f"data.max_length is {self.recipe.data.max_length}, and the teacher has {positions} positions",
-                hint=f"--set data.max_length={positions}",
-            )
+        check_positions(self.config.to_dict(), self.recipe.data.max_length)
 
     def check_tokenizer(self) -> None:
         """Raise an error for a tokenizer that teacher or student cannot read; writes a converted one.

@@ -13,6 +13,7 @@ from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.feature_loss import FeatureLoss
 from ackd_deploy.distill.losses.outputs import kd_loss, task_loss
 from ackd_deploy.distill.methods import LossWeights, loss_weights
+from ackd_deploy.distill.sar.reweighting import Reweighting
 from ackd_deploy.distill.sar.weight_log import HardestSamples
 from ackd_deploy.recipe.sections import Distill
 from ackd_deploy.training.batch_schedule import Batch
@@ -81,8 +82,11 @@ class DistillObjective(Objective):
     @property
     def hardest(self) -> HardestSamples | None:
         """Each training row's running mean weight and contrastive loss, for the methods that have them."""
-        reweighting = self.features.reweighting if self.features is not None else None
-        return reweighting.hardest if reweighting else None
+        return self._reweighting.hardest if self._reweighting else None
+
+    @property
+    def _reweighting(self) -> Reweighting | None:
+        return self.features.reweighting if self.features is not None else None
 
     def statistics(self) -> dict[str, float | None]:
         """Return the feature loss's figures of the last step."""
@@ -90,14 +94,12 @@ class DistillObjective(Objective):
 
     def extra_tensors(self) -> dict[str, Tensor]:
         """Return what a checkpoint must hold beside the optimized parameters."""
-        reweighting = self.features.reweighting if self.features is not None else None
-        return reweighting.state() if reweighting else {}
+        return self._reweighting.state() if self._reweighting else {}
 
     def load_extra_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `extra_tensors` returned."""
-        reweighting = self.features.reweighting if self.features is not None else None
-        if reweighting:
-            reweighting.load_state(tensors)
+        if self._reweighting:
+            self._reweighting.load_state(tensors)
 
 
 def student_objective(

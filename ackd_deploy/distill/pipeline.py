@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
         if not todo:
             context.log(f"{run.folder} is already distilled")
             return
-        teacher, bank = prepare(context, list(folders))
+        teacher, bank = prepare(context, list(folders), todo)
         for method, folder in folders.items():
             stage = student_stage(method)
             if stage in todo:
@@ -82,8 +82,10 @@ def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | No
     return set(map(parse_stage, context.process_group.broadcast(sorted(stage.name for stage in todo))))
 
 
-def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | None]:
-    """Return the teacher, made now if necessary, and the bank for these methods."""
+def prepare(
+    context: Context, methods: list[str], todo: Collection[Stage[ModelRecord]]
+) -> tuple[Any, TeacherBank | None]:
+    """Return the teacher, made now if it is among the stages ``todo``, and the bank for these methods."""
     context.check()
     context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
     if context.process_group.is_first:
@@ -91,7 +93,7 @@ def prepare(context: Context, methods: list[str]) -> tuple[Any, TeacherBank | No
         context.check_tokenizer()
         _ = context.train, context.validation, context.test
     context.process_group.wait()
-    if not context.process_group.broadcast(stage_is_whole(context, TEACHER, context.run.path("teacher"))):
+    if TEACHER in todo:
         make_teacher(context)
     teacher = context.load_teacher()
     bank = fill_bank(context, methods, teacher)

@@ -52,7 +52,7 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
         todo = unfinished(context, {student_stage(method, seed): None for method, seed in wanted})
         if todo:
             # The bank serves all methods, so that further ones can be trained later.
-            teacher, bank = prepare(context, list(get_args(Method)))
+            teacher, bank = prepare(context, list(get_args(Method)), todo)
             for method, seed in wanted:
                 stage = student_stage(method, seed)
                 if stage in todo:

@@ -8,8 +8,9 @@ from ackd_deploy.check.gates import GateResult, failures
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.recipe import Recipe
-from ackd_deploy.run.records import Interval, SliceRecord, VariantRecord
+from ackd_deploy.run.records import SliceRecord, VariantRecord
 from ackd_deploy.runtime.engines.session import is_cpu
+from ackd_deploy.tasks.intervals import Interval
 
 __all__ = ["STUDENT", "TEACHER", "VariantReport"]
 

@@ -92,7 +92,7 @@ def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement
 
     source, target = folder / "fp16-source.onnx", folder / "fp16.onnx"
     fuse(graph, source)
-    # Fp16Model of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
+    # Half of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
     half = to_fp16(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
     onnx.save(half.model, target)
     counts = count_fused(target)

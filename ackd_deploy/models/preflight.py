@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.data.source import load_rows
@@ -15,7 +17,7 @@ from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.sections import HubSplit
 
-__all__ = ["check_sources"]
+__all__ = ["check_positions", "check_sources"]
 
 _SHARED_LAYERS = frozenset({"albert"})
 
@@ -52,14 +54,23 @@ def _check_teacher(folder: Path, recipe: Recipe) -> None:
     depth = config.get("num_hidden_layers")
     if isinstance(depth, int):
         layer_map(recipe.student.layer_map, recipe.student.layers, depth)
-    positions = text_positions(config)
-    if positions is not None and positions < recipe.data.max_length:
-        raise DataError(
-            f"data.max_length is {recipe.data.max_length}, and the teacher has {positions} positions",
-            hint=f"--set data.max_length={positions}",
-        )
+    check_positions(config, recipe.data.max_length)
     if (folder / "tokenizer.json").is_file() and isinstance(config.get("vocab_size"), int):
         TokenizerFile(folder).check_vocabulary(config["vocab_size"])
+
+
+def check_positions(config: Mapping[str, Any], max_length: int) -> None:
+    """Check that a teacher has positions for texts of ``data.max_length`` tokens, by its Hugging Face configuration.
+
+    Raises:
+        DataError: it has fewer.
+    """
+    positions = text_positions(config)
+    if positions is not None and positions < max_length:
+        raise DataError(
+            f"data.max_length is {max_length}, and the teacher has {positions} positions",
+            hint=f"--set data.max_length={positions}",
+        )
 
 
 def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:

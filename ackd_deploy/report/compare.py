@@ -89,7 +89,7 @@ def _open(reference: str) -> tuple[Run, Stage[ModelRecord], Predictions]:
         folder, model = reference, ""
     run = Run.load(Path(folder))
     model = model or run.recipe.distill.method
-    trained = {stage.model: stage for stage in run.stages() if stage.record is ModelRecord}
+    trained = run.models()
     if model not in trained:
         raise UsageError(
             f"{folder} has no finished model {model!r}",

@@ -9,7 +9,6 @@ from ackd_deploy.errors import ArtifactError, UsageError
 from ackd_deploy.files import sha256_file
 from ackd_deploy.report.saved import read_predictions
 from ackd_deploy.run import Run
-from ackd_deploy.run.records import ModelRecord
 from ackd_deploy.tasks.intervals import Interval, metric_interval
 
 __all__ = ["Evaluation", "evaluate_run"]
@@ -51,20 +50,20 @@ def evaluate_run(run: Run, *, rows: Literal["validation", "test"] = "validation"
         UsageError: no model is done yet, or the recipe names no test rows.
         ArtifactError: saved predictions are missing or damaged.
     """
-    stages = [stage for stage in run.stages() if issubclass(stage.record, ModelRecord)]
-    if not stages:
+    models = run.models()
+    if not models:
         raise UsageError(f"the run in {run.folder} has no finished model", hint="ackd-deploy distill goes on with it")
     if rows == "test" and run.recipe.data.test is None:
         raise UsageError(f"the recipe of {run.folder} names no test rows", hint="add data.test to the recipe")
     task = run.recipe.data.task
     found = {}
-    for stage in stages:
+    for name, stage in models.items():
         path = run.predictions(stage)
         if path.is_file() and sha256_file(path) != run.record(stage).predictions_sha256:
             raise ArtifactError(f"{path} is damaged", hint="ackd-deploy distill RECIPE writes it again")
         saved = read_predictions(path, rows=rows)
         metrics = task.metrics(saved.logits, saved.labels)
-        found[stage.model] = Evaluation(
+        found[name] = Evaluation(
             rows=len(saved.labels),
             metric=task.metric.name,
             value=metrics[task.metric.name],

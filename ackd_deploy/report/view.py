@@ -31,7 +31,7 @@ class Verdict:
 def model_predictions(run: Run) -> dict[str, Predictions]:
     """Predictions by model, in the order of the table, for all that are done and whole."""
     found = {}
-    trained = {stage.model: stage for stage in run.stages() if stage.record is ModelRecord}
+    trained = run.models()
     for key in [row.key for row in summary_rows(run) if row.role != "variant"]:
         try:
             found[key] = read_predictions(run.predictions(trained[key]))

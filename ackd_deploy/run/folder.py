@@ -150,6 +150,10 @@ class Run:
         """Return the stages that are done, in the order in which they ended."""
         return [stage for stage in map(parse_stage, self._state.stages) if self.is_done(stage)]
 
+    def models(self) -> dict[str, Stage[ModelRecord]]:
+        """Return the stages of the models that are done, by the model's name, in the order in which they ended."""
+        return {stage.model: stage for stage in self.stages() if stage.record is ModelRecord}
+
     def entries(self) -> dict[str, StageEntry]:
         """Return all stages that have begun, by name, done or not."""
         return dict(self._state.stages)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ackd_deploy.runtime.cpu import CpuInfo
+from ackd_deploy.tasks.intervals import Interval
 
 __all__ = [
     "BankRecord",
@@ -14,7 +15,6 @@ __all__ = [
     "ExportRecord",
     "GateRecord",
     "HardSentence",
-    "Interval",
     "LatencyRecord",
     "ModelRecord",
     "Record",
@@ -24,9 +24,6 @@ __all__ = [
     "TrainingRecord",
     "VariantRecord",
 ]
-
-Interval = tuple[float, float]
-"""A 95 % interval: its lower and its upper end."""
 
 Label = str | float | list[str] | None
 """The label of one row by name: of a class, of the classes of a multi-label row, or a regression target."""

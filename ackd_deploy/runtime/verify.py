@@ -43,7 +43,7 @@ def verify_artifact(
         threads: threads of one run; None: as many processors as the cgroup grants.
         key: public key; None: a signature is not looked at.
         strict: count what is only worth a warning as a failure: a machine without the features or the engine that
-            the chosen variant was gated on, files that the signature does not cover, no golden samples.
+            the chosen variant was gated on, files that the manifest does not list, no golden samples.
 
     Raises:
         ProviderUnavailable: the provider does not become active: that is no fault of the artifact.

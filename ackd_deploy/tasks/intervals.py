@@ -15,6 +15,7 @@ __all__ = ["DRAWS", "Interval", "Z", "bootstrap_interval", "median_interval", "m
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
+"""Its lower and its upper end."""
 
 Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""

@@ -54,10 +54,11 @@ def classes(
     reader = NameReader(table, column, mapping, problems)
     given = [reader.name(number, value) for number, value in zip(table.numbers, table.columns[column], strict=True)]
     problems.raise_if_any()
-    names = aligned_names(table, reader, [name for name in given if name is not None], known, problems)
+    labels = [name for name in given if name is not None]
+    names = aligned_names(table, reader, labels, known, problems)
     index = {name: place for place, name in enumerate(names)}
-    found = match_names(sorted({name for name in given if name is not None}), names)
-    ids = np.array([index[found[name]] for name in given if name is not None], dtype=np.int64)
+    found = match_names(sorted(set(labels)), names)
+    ids = np.array([index[found[name]] for name in labels], dtype=np.int64)
     return ids, names
 
 

@@ -87,10 +87,8 @@ def kd_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) ->
     References:
         Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015.
     """
-    _same_shape(student_logits, teacher_logits)
-    _positive(temperature)
-    student = functional.log_softmax(at_least_float32(student_logits) / temperature, dim=-1)
-    teacher = functional.log_softmax(at_least_float32(teacher_logits.detach()) / temperature, dim=-1)
+    softened = _softened(student_logits, teacher_logits, temperature)
+    student, teacher = (functional.log_softmax(logits, dim=-1) for logits in softened)
     return temperature**2 * functional.kl_div(student, teacher, reduction="none", log_target=True).sum(-1)
 
 
@@ -107,10 +105,7 @@ def kd_binary_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: fl
     Returns:
         [B], at least 0.
     """
-    _same_shape(student_logits, teacher_logits)
-    _positive(temperature)
-    student = at_least_float32(student_logits) / temperature
-    teacher = at_least_float32(teacher_logits.detach()) / temperature
+    student, teacher = _softened(student_logits, teacher_logits, temperature)
     log_ratio_on = functional.logsigmoid(teacher) - functional.logsigmoid(student)
     log_ratio_off = functional.logsigmoid(-teacher) - functional.logsigmoid(-student)
     share_on = torch.sigmoid(teacher)
@@ -175,6 +170,9 @@ def _same_shape(first: Tensor, second: Tensor) -> None:
         raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} differ")
 
 
-def _positive(temperature: float) -> None:
+def _softened(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Both sides over T; no gradient flows into the teacher's."""
+    _same_shape(student_logits, teacher_logits)
     if not temperature > 0.0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
+    return at_least_float32(student_logits) / temperature, at_least_float32(teacher_logits.detach()) / temperature
