@@ -26,6 +26,8 @@ def started(call: str) -> Iterator[subprocess.Popen[str]]:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "running\n"
+            # The line comes just before the call: a signal in between would end the process by itself.
+            time.sleep(1)
             yield process
         finally:
             process.kill()
