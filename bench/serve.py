@@ -1,6 +1,7 @@
 """What serving costs: the service against the bare runtime and against what people write by hand.
 
-    python bench/serve.py ARTIFACT --data train.tsv [--teacher FOLDER] [--apart] [--seconds 4] [--json FILE]
+    python bench/serve.py ARTIFACT --data train.tsv [--teacher FOLDER] [--against CHECKOUT] [--apart] [--seconds 4]
+        [--json FILE]
 
 Every server runs in a process of its own with the same threads, on the loopback, and is asked by another
 process, one after the other in interleaved rounds; figures are medians over the rounds. Machines drift, so
@@ -13,6 +14,7 @@ good part of the processors: with --apart the servers and the bare runtime have 
     bento     a BentoML service with its own adaptive batching over the same session
     pipeline  what people write by hand: transformers' pipeline over the PyTorch model, in a starlette app as FastAPI
               has underneath (with --teacher)
+    before    ackd-deploy serve of another checkout (with --against): what a change costs or brings
 """
 
 from __future__ import annotations
@@ -175,14 +177,16 @@ def prepare(texts: list[str]) -> list[bytes]:
     return requests
 
 
-def commands(artifact: Path, teacher: Path | None, threads: int) -> dict[str, tuple[list[str], dict[str, str]]]:
+def commands(
+    artifact: Path, teacher: Path | None, threads: int, against: Path | None
+) -> dict[str, tuple[list[str], dict[str, str]]]:
     python = sys.executable
     plain = {"BENCH_ARTIFACT": str(artifact.resolve()), "BENCH_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    ours = [python, "-m", "ackd_deploy", "serve", str(artifact.resolve())]
+    ours += ["--threads", str(threads), "--port", "{port}"]
+    # Without the current folder on the path, or the package that lies there would stand for every checkout.
     found = {
-        "ackd": (
-            [python, "-m", "ackd_deploy", "serve", str(artifact), "--threads", str(threads), "--port", "{port}"],
-            {},
-        ),
+        "ackd": (ours, {"PYTHONPATH": str(HERE.parent), "PYTHONSAFEPATH": "1"}),
         "minimal": ([python, str(HERE / "serve_rivals.py"), "minimal", "{port}"], plain),
         "bento": (
             [
@@ -199,6 +203,8 @@ def commands(artifact: Path, teacher: Path | None, threads: int) -> dict[str, tu
             {**plain, "BENTOML_DO_NOT_TRACK": "True"},
         ),
     }
+    if against is not None:
+        found["before"] = (ours, {"PYTHONPATH": str(against.resolve()), "PYTHONSAFEPATH": "1"})
     if teacher is not None:
         found["pipeline"] = (
             [python, str(HERE / "serve_rivals.py"), "pipeline", "{port}"],
@@ -212,6 +218,7 @@ def main() -> None:
     parser.add_argument("artifact", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="TSV with texts in its first column")
     parser.add_argument("--teacher", type=Path, help="PyTorch folder for the pipeline, best the student's own")
+    parser.add_argument("--against", type=Path, help="folder of another checkout, whose service is measured beside")
     parser.add_argument("--threads", type=int, help="by default as many as there are processors")
     parser.add_argument("--apart", action="store_true", help="one processor for the servers, another for the load")
     parser.add_argument("--seconds", type=float, default=4.0)
@@ -228,7 +235,7 @@ def main() -> None:
     options.threads = options.threads or len(theirs)
     texts = read_texts(options.data, 2000)
     bodies = prepare(texts)
-    servers = commands(options.artifact, options.teacher, options.threads)
+    servers = commands(options.artifact, options.teacher, options.threads, options.against)
     if options.only:
         servers = {name: servers[name] for name in options.only.split(",")}
     bare: list[tuple[float, ...]] = []
