@@ -63,10 +63,15 @@ def _records(fields: Fields, source: str, wanted: Wanted) -> Records:
     def rows() -> Iterator[Row]:
         for number, values in fields:
             if len(values) != len(header):
+                mistake = f"{len(values)} fields where the header has {len(header)}"
+                if wanted.on_bad:
+                    wanted.on_bad(number, mistake)
+                    continue
                 raise DataError(
-                    f"{source}, line {number}: {len(values)} fields where the header has {len(header)}",
+                    f"{source}, line {number}: {mistake}",
                     hint="in a .csv, a text with commas needs quotes; in a .tsv, a text must not hold tabs",
                 )
-            yield number, [values[place] for place in places]
+            whole = [dict(zip(header, values, strict=True))] if wanted.whole else []
+            yield number, [values[place] for place in places] + whole
 
     return Records(source, "line", header, rows())

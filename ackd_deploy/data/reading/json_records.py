@@ -21,7 +21,7 @@ Objects = Iterator[tuple[int, dict[str, Any]]]
 
 def read_json_lines(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
     """Read one object a line. Blank lines are skipped; a key that a later record lacks is a missing value."""
-    return _records(_line_objects(stream, source), source, "line", wanted)
+    return _records(_line_objects(stream, source, wanted), source, "line", wanted)
 
 
 def read_json(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
@@ -42,25 +42,34 @@ def _records(objects: Objects, source: str, noun: str, wanted: Wanted) -> Record
 
     def rows() -> Iterator[Row]:
         for place, content in chain([first], objects):
-            yield place, [content.get(name) for name in wanted.names]
+            yield place, [content.get(name) for name in wanted.names] + ([content] if wanted.whole else [])
 
     return Records(source, noun, list(record), rows())
 
 
-def _line_objects(stream: BinaryIO, source: str) -> Objects:
+def _line_objects(stream: BinaryIO, source: str, wanted: Wanted) -> Objects:
     for number, line in decoded_lines(stream, source):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _invalid(f"{source}, line {number}", error) from error
-        if not isinstance(record, dict):
-            raise DataError(
-                f'{source}, line {number}: a JSON object is expected, such as {{"text": ...}}',
-                hint="a file with one array of objects ends in .json" if isinstance(record, list) else None,
-            )
-        yield number, record
+            yield number, _line_object(line, f"{source}, line {number}")
+        except DataError as error:
+            if wanted.on_bad is None:
+                raise
+            wanted.on_bad(number, error.message.removeprefix(f"{source}, line {number}: "))
+
+
+def _line_object(line: str, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(where, error) from error
+    if not isinstance(record, dict):
+        raise DataError(
+            f'{where}: a JSON object is expected, such as {{"text": ...}}',
+            hint="a file with one array of objects ends in .json" if isinstance(record, list) else None,
+        )
+    return record
 
 
 def _array_objects(stream: BinaryIO, source: str) -> Objects:

@@ -36,16 +36,18 @@ def read_parquet(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
 
 def _rows(file: Any, source: str, wanted: Wanted) -> Iterator[Row]:
     number = 0
-    batches = file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(wanted.names)))
+    whole = list(file.schema_arrow.names) if wanted.whole else []
+    batches = file.iter_batches(batch_size=_ROWS, columns=whole or list(dict.fromkeys(wanted.names)))
     while True:
         with _readable(source):
             batch = next(batches, None)
             if batch is None:
                 return
-            columns = [_values(batch.column(name), name, source, number) for name in wanted.names]
-        for values in zip(*columns, strict=True):
+            found = {name: _values(batch.column(name), name, source, number) for name in [*whole, *wanted.names]}
+        for place in range(batch.num_rows):
             number += 1
-            yield number, list(values)
+            record = [{name: found[name][place] for name in whole}] if wanted.whole else []
+            yield number, [found[name][place] for name in wanted.names] + record
 
 
 def _values(column: Any, name: str, source: str, before: int) -> list[Any]:

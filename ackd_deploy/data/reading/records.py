@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,15 @@ class Wanted:
     Attributes:
         names: in the order that values come in.
         hint: where these names come from, for the error about one that is missing.
+        whole: after the wanted values comes the whole record, a dict of all columns by name, in the file's order.
+        on_bad: takes number and mistake of a record that isn't of the format, and reading goes on with the next one;
+            None: it is an error. After what breaks the rest of a file too there is no next one: always an error.
     """
 
     names: Sequence[str]
     hint: str = RECIPE_COLUMNS
+    whole: bool = False
+    on_bad: Callable[[int, str], None] | None = None
 
     def check(self, source: str, present: Sequence[str]) -> None:
         """Refuse a source that lacks a wanted column, or has it twice.
@@ -41,6 +46,7 @@ class Wanted:
         for name in self.names:
             if name not in present:
                 raise missing_column(source, name, present, self.hint)
+        for name in present if self.whole else self.names:
             if present.count(name) > 1:
                 raise DataError(
                     f"{source} has {present.count(name)} columns called {name!r}", hint="rename or remove one of them"
