@@ -7,9 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ackd_deploy.console import log, warn
+from ackd_deploy.data.balance import class_weights, warn_of_imbalance
 from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.fingerprint import data_fingerprints
@@ -138,6 +141,26 @@ class Context:
     def train_rows(self) -> LabeledTexts:
         """The training rows."""
         return subset(self._train[0], self.recipe.data.train_rows, seed=self.recipe.seed)
+
+    @cached_property
+    def class_weights(self) -> npt.NDArray[np.float64] | None:
+        """Weights of the classes in the loss against the labels, where the recipe gives any.
+
+        Raises:
+            RecipeError: it names a class that the data lacks.
+        """
+        return class_weights(self.train_rows, self.recipe.distill.class_weights, source=self.recipe.name)
+
+    def check_balance(self) -> None:
+        """Warn of rare classes; say the weights that the recipe gives to classes.
+
+        Raises:
+            RecipeError: it names a class that the data lacks.
+        """
+        warn_of_imbalance(self.train_rows, self.recipe.distill.class_weights)
+        if (weights := self.class_weights) is not None:
+            named = zip(self.train_rows.label_names[:20], weights, strict=False)
+            self.log(f"weights of the classes: {', '.join(f'{name} {weight:.4g}' for name, weight in named)}")
 
     @cached_property
     def validation_rows(self) -> LabeledTexts:

@@ -32,6 +32,7 @@ class DistillObjective(Objective):
         problem_type: as in the recipe.
         kd_temperature: T of the loss against the teacher's logits.
         device: of the student.
+        class_weights: [C] in the loss against the labels, see `ackd_deploy.data.balance`; None: all 1.
         bank: the teacher's logits and features; None where the loss uses none.
         feature_loss: the loss on hidden states; None where there is none.
     """
@@ -44,6 +45,7 @@ class DistillObjective(Objective):
         problem_type: str,
         kd_temperature: float,
         device: torch.device,
+        class_weights: NDArray[np.float64] | None = None,
         bank: TeacherBank | None = None,
         feature_loss: FeatureLoss | None = None,
     ) -> None:
@@ -54,6 +56,10 @@ class DistillObjective(Objective):
         self._kd_temperature = kd_temperature
         self._bank = bank
         self._labels = torch.from_numpy(np.array(labels)).to(device)
+        self._class_weights = None
+        if class_weights is not None:
+            # Rounded on the CPU: a device may have no float64.
+            self._class_weights = torch.from_numpy(class_weights.astype(np.float32)).to(device)
 
     @property
     def needs_hidden_states(self) -> bool:
@@ -67,7 +73,8 @@ class DistillObjective(Objective):
         losses: dict[str, Tensor] = {}
         total = outputs.logits.new_zeros((), dtype=torch.float32)
         if weights.ce > 0:
-            losses["ce"] = batch.fraction * task_loss(self._problem_type, outputs.logits, labels).mean()
+            ce = task_loss(self._problem_type, outputs.logits, labels, class_weights=self._class_weights)
+            losses["ce"] = batch.fraction * ce.mean()
             total = total + weights.ce * losses["ce"]
         if self._bank is not None and weights.kd > 0:
             teacher = self._bank.logits(batch.local_rows)
@@ -108,6 +115,7 @@ def student_objective(
     *,
     labels: NDArray[Any],
     problem_type: str,
+    class_weights: NDArray[np.float64] | None = None,
     bank: TeacherBank | None,
     student_width: int,
     layers: int,
@@ -122,6 +130,7 @@ def student_objective(
         distill: the recipe's section.
         labels: [N] or [N, C] of the training rows.
         problem_type: as in the recipe.
+        class_weights: [C] in the loss against the labels; None: all 1.
         bank: the teacher's; None where the method needs none.
         student_width: of the student's hidden states.
         layers: M, the student's layers.
@@ -148,6 +157,7 @@ def student_objective(
         problem_type=problem_type,
         kd_temperature=distill.kd_temperature,
         device=device,
+        class_weights=class_weights,
         bank=bank,
         feature_loss=feature_loss,
     )

@@ -91,6 +91,7 @@ def prepare(
     if context.process_group.is_first:
         # The first process writes the files that all of them read.
         context.check_tokenizer()
+        context.check_balance()
         _ = context.train, context.validation, context.test
     context.process_group.wait()
     if TEACHER in todo:

@@ -75,6 +75,7 @@ def make_teacher(context: Context) -> None:
             problem_type=rows.problem_type,
             kd_temperature=recipe.distill.kd_temperature,
             device=context.device,
+            class_weights=context.class_weights,
         )
         outcome = _train(context, TEACHER, model, objective, recipe.teacher.finetune, seed=recipe.seed)
     _conclude(context, TEACHER, model, folder=run.path("teacher"), outcome=outcome)
@@ -137,6 +138,7 @@ def train_student(
         recipe.distill,
         labels=context.train.labels,
         problem_type=rows.problem_type,
+        class_weights=context.class_weights,
         bank=bank,
         student_width=model.config.hidden_size,
         layers=recipe.student.layers,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact.positions import text_positions
+from ackd_deploy.data.balance import class_weights, warn_of_imbalance
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError
@@ -30,7 +31,7 @@ def check_sources(recipe: Recipe) -> list[str]:
 
     Raises:
         DataError: a file or folder is missing or cannot be used; the message says why.
-        UsageError: the teacher lacks layers that the recipe asks for.
+        UsageError: the teacher lacks layers that the recipe asks for, or the data a class that the recipe weighs.
     """
     models = {"teacher.model": recipe.teacher.model}
     if recipe.student.init not in ("teacher", "random"):
@@ -81,7 +82,11 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
         # A teacher that is not fine-tuned defines the labels.
         defines = teacher is not None and recipe.teacher.finetune is None and data.task.has_classes
         known = label_names_of(teacher) if teacher is not None and defines else None
-        names, distant = load_rows(data.train, data, known).label_names, []
+        rows = load_rows(data.train, data, known)
+        weights = recipe.distill.class_weights
+        class_weights(rows, weights, source=recipe.name)
+        warn_of_imbalance(rows, weights)
+        names, distant = rows.label_names, []
     for key, source in {"data.validation": data.validation, "data.test": data.test}.items():
         if isinstance(source, HubSplit):
             distant.append(key)

@@ -20,7 +20,7 @@ _MAX_BYTES = 1_000_000
 _MAX_NODES = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
 # How pydantic calls the members of our unions.
-_UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|constrained)\b.*)$")
+_UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|dict|constrained)\b.*)$")
 # Keys of earlier recipes, and their new names.
 _RENAMED = {"clip_norm": "max_grad_norm", "warmup_share": "warmup_ratio", "spread": "temperature"}
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"

@@ -29,6 +29,12 @@ class Recipe(Section):
     gates: Gates = Field(Gates(), description="Bounds that they must keep.")
 
     @model_validator(mode="after")
+    def _classes_are_there(self) -> Recipe:
+        if self.distill.class_weights is not None and not self.data.task.has_classes:
+            raise ValueError("distill.class_weights needs classes, and data.problem_type is regression")
+        return self
+
+    @model_validator(mode="after")
     def _map_matches_layers(self) -> Recipe:
         layer_map = self.student.layer_map
         if isinstance(layer_map, list) and len(layer_map) != self.student.layers:

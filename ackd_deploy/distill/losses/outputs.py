@@ -25,33 +25,41 @@ __all__ = [
 ]
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of one class a sample: −log softmax(z)[y].
+def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross entropy of one class a sample: −w_y·log softmax(z)[y].
 
     Args:
         logits: [B, C].
         labels: [B] class ids, int64.
+        class_weights: w, [C]; None: all 1. The mean over samples is not divided by the sum of their weights.
 
     Returns:
         [B].
     """
     _same_batch(logits, labels)
-    return functional.cross_entropy(at_least_float32(logits), labels, reduction="none")
+    logits = at_least_float32(logits)
+    weight = None if class_weights is None else class_weights.to(logits.dtype)
+    return functional.cross_entropy(logits, labels, weight=weight, reduction="none")
 
 
-def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross entropy of a multi-label sample: mean_c −[y_c log σ(z_c) + (1 − y_c) log σ(−z_c)].
+def binary_cross_entropy(logits: Tensor, labels: Tensor, pos_weight: Tensor | None = None) -> Tensor:
+    """Binary cross entropy of a multi-label sample: mean_c −[p_c y_c log σ(z_c) + (1 − y_c) log σ(−z_c)].
 
     Args:
         logits: [B, C].
         labels: [B, C], 0 or 1.
+        pos_weight: p, [C]; None: all 1.
 
     Returns:
         [B].
     """
     _same_shape(logits, labels)
     logits = at_least_float32(logits)
-    return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none").mean(-1)
+    weight = None if pos_weight is None else pos_weight.to(logits.dtype)
+    losses = functional.binary_cross_entropy_with_logits(
+        logits, labels.to(logits.dtype), pos_weight=weight, reduction="none"
+    )
+    return losses.mean(-1)
 
 
 def squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
@@ -112,9 +120,16 @@ def kd_binary_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: fl
     return temperature**2 * (share_on * log_ratio_on + (1.0 - share_on) * log_ratio_off).mean(-1)
 
 
-def task_loss(problem_type: str, logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss against the labels that belongs to ``problem_type``: [B]."""
-    return _TASK_LOSSES[task_of(problem_type)](logits, labels)
+def task_loss(problem_type: str, logits: Tensor, labels: Tensor, *, class_weights: Tensor | None = None) -> Tensor:
+    """The loss against the labels that belongs to ``problem_type``: [B].
+
+    Args:
+        problem_type: as in the recipe.
+        logits: [B, C].
+        labels: as the loss of the task takes them.
+        class_weights: [C], of the classes, or of the positives of each label; see `ackd_deploy.data.balance`.
+    """
+    return _TASK_LOSSES[task_of(problem_type)](logits, labels, class_weights)
 
 
 def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
@@ -139,14 +154,20 @@ def kd_loss(problem_type: str, student_logits: Tensor, teacher_logits: Tensor, t
     return _KD_LOSSES[task_of(problem_type)](student_logits, teacher_logits, temperature)
 
 
+def _squared_error(predictions: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    if class_weights is not None:
+        raise ValueError("a regression has no classes to be weighed")
+    return squared_error(predictions, targets)
+
+
 def _kd_squared_error(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return squared_error(student, teacher.detach())
 
 
-_TASK_LOSSES: dict[Task, Callable[[Tensor, Tensor], Tensor]] = {
+_TASK_LOSSES: dict[Task, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     SINGLE_LABEL: cross_entropy,
     MULTI_LABEL: binary_cross_entropy,
-    REGRESSION: squared_error,
+    REGRESSION: _squared_error,
 }
 _KD_LOSSES: dict[Task, Callable[[Tensor, Tensor, float], Tensor]] = {
     SINGLE_LABEL: kd_kl,

@@ -10,7 +10,7 @@ from ackd_deploy.recipe.sections.base import Count, Section
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import label_name_problem
 
-__all__ = ["Data", "HubSplit"]
+__all__ = ["Data", "HubSplit", "LabelName"]
 
 
 def _checked(name: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ackd_deploy.recipe.sections.base import Count, NonNegative, Optimization, Positive
 from ackd_deploy.recipe.sections.contrastive import Cdl, Sar
+from ackd_deploy.recipe.sections.data import LabelName
 
 __all__ = ["Distill", "Method"]
 
@@ -39,6 +40,12 @@ class Distill(Optimization):
     )
     feature_weights: dict[Method, NonNegative] = Field(
         {}, description="The same for single methods, in place of feature_weight: losses differ in size. [I]"
+    )
+    class_weights: Literal["balanced"] | Annotated[dict[LabelName, Positive], Field(min_length=1)] | None = Field(
+        None,
+        description="Weights of the classes in the loss against the labels, the teacher's fine-tuning included: "
+        "'balanced' (rare classes count more), or a weight for each label, 1 where it has none. For multi-label "
+        "tasks: of the rows that have the label. Absent: all 1. [R: King and Zeng 2001]",
     )
     cdl: Cdl = Field(Cdl(), description="The contrastive loss.")
     sar: Sar = Field(Sar(), description="The weights of its samples.")

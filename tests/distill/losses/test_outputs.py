@@ -12,6 +12,7 @@ from torch.autograd import gradcheck
 from ackd_deploy.distill.losses import outputs as losses
 
 LN2 = math.log(2.0)
+SINGLE, MULTI = "single_label_classification", "multi_label_classification"
 
 
 def test_cross_entropy_by_hand() -> None:
@@ -27,6 +28,19 @@ def test_binary_cross_entropy_by_hand() -> None:
     labels = torch.tensor([[1, 0], [0, 1]])
     expected = torch.tensor([(math.log(4 / 3) + LN2) / 2, (math.log(4.0) + LN2) / 2])
     torch.testing.assert_close(losses.binary_cross_entropy(logits, labels), expected)
+
+
+def test_class_weights_by_hand() -> None:
+    # The sums of the tests above, with a class weighed 3 and 1/2.
+    logits = torch.tensor([[math.log(3.0), 0.0], [math.log(3.0), 0.0]])
+    weights = torch.tensor([3.0, 0.5])
+    found = losses.task_loss(SINGLE, logits, torch.tensor([0, 1]), class_weights=weights)
+    torch.testing.assert_close(found, torch.tensor([3 * math.log(4 / 3), 0.5 * math.log(4.0)]))
+    # Multi-label: the positive term alone is weighed.
+    found = losses.task_loss(MULTI, logits, torch.tensor([[1, 0], [0, 1]]), class_weights=weights)
+    torch.testing.assert_close(found, torch.tensor([(3 * math.log(4 / 3) + LN2) / 2, (math.log(4.0) + 0.5 * LN2) / 2]))
+    with pytest.raises(ValueError, match="no classes"):
+        losses.task_loss("regression", logits[:, :1], torch.tensor([1.0, 2.0]), class_weights=weights)
 
 
 def test_squared_error_takes_a_column() -> None:
