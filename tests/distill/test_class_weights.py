@@ -10,7 +10,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from ackd_deploy.distill import distill_run
-from ackd_deploy.distill.objective import DistillObjective
 from ackd_deploy.errors import RecipeError
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run
