@@ -4,7 +4,7 @@
 """
 
 from ackd_deploy.artifact.load import open_artifact
-from ackd_deploy.artifact.schema import Golden, Manifest, VariantInfo
+from ackd_deploy.artifact.schema import Columns, Golden, Manifest, VariantInfo
 from ackd_deploy.artifact.write import seal, write_artifact
 
-__all__ = ["Golden", "Manifest", "VariantInfo", "open_artifact", "seal", "write_artifact"]
+__all__ = ["Columns", "Golden", "Manifest", "VariantInfo", "open_artifact", "seal", "write_artifact"]

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import LABEL_NAME, MAX_LABEL_CHARACTERS
 
-__all__ = ["MAX_LABELS", "EngineName", "Golden", "Manifest", "VariantInfo"]
+__all__ = ["MAX_LABELS", "Columns", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
 MAX_LABELS = 10_000
 SCHEMA_VERSION = 1
@@ -60,6 +68,17 @@ class Golden(_Part):
     )
 
 
+class Columns(_Part):
+    """What the columns of the data were called that the model was made from: so its next data are called too."""
+
+    text: Name = "text"
+    text_pair: Name | None = None
+    label: Name | Annotated[list[Name], Field(min_length=1, max_length=MAX_LABELS)] = "label"
+    label_names: Annotated[dict[Name, Name], Field(max_length=MAX_LABELS)] | None = Field(
+        None, description="Label that each value of the column stands for."
+    )
+
+
 class Manifest(_Part):
     """Everything a reader needs beside the graph and the tokenizer."""
 
@@ -83,9 +102,16 @@ class Manifest(_Part):
     gates: Annotated[list[dict[str, Any]], Field(max_length=10_000)] = Field(default_factory=list)
     golden: Annotated[list[Golden], Field(max_length=1000)] = Field(default_factory=list)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    columns: Columns | None = Field(None, description="Names of columns; absent: text, text_pair and label.")
     files: Annotated[dict[RelativePath, Digest], Field(max_length=1000)] = Field(
         default_factory=dict, description="SHA-256 of every file but ackd.json itself."
     )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Written where it says something: readers from before an optional field then read artifacts without it, and
+        # refuse those with it, which they would misread.
+        return {name: value for name, value in dump(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:

@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd_deploy.artifact import Golden, Manifest, VariantInfo, seal, write_artifact
+from pydantic import ValidationError
+
+from ackd_deploy.artifact import Columns, Golden, Manifest, VariantInfo, seal, write_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.files import sha256_file
+from ackd_deploy.recipe.sections import Data
 from ackd_deploy.run import package_versions
 from ackd_deploy.run.records import GateRecord
 from ackd_deploy.runtime import Classifier, cpu_info
@@ -20,6 +23,7 @@ from ackd_deploy.tasks.text import Text, split
 
 __all__ = [
     "copy_reader_files",
+    "data_columns",
     "final_artifact",
     "golden_samples",
     "graph_files",
@@ -108,7 +112,22 @@ def make_manifest(
             "versions": package_versions(),
             **(provenance or {}),
         },
+        columns=data_columns(run.recipe.data),
     )
+
+
+def data_columns(data: Data) -> Columns | None:
+    """Return what the recipe calls its columns; None where these are the names that are taken without it.
+
+    None also for names that no manifest takes, with a control character or over 200 characters: whoever reads a file
+    with such a header names the columns again.
+    """
+    pair = None if data.text_pair == "text_pair" else data.text_pair
+    try:
+        found = Columns(text=data.text, text_pair=pair, label=data.label, label_names=data.label_names)
+    except ValidationError:
+        return None
+    return None if found == Columns() else found
 
 
 def provisional_artifact(built: Sequence[BuiltVariant], setting: ExportSetting) -> Path:

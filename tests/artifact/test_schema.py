@@ -54,6 +54,15 @@ def test_refused(change, message):
         Manifest.model_validate({**PLAIN, **change})
 
 
+def test_optional_parts_are_left_out_where_absent():
+    assert "columns" not in Manifest.model_validate(PLAIN).model_dump(mode="json")
+    named = Manifest.model_validate({**PLAIN, "columns": {"text": "sentence", "label": ["a", "b"]}})
+    assert named.model_dump(mode="json")["columns"] == {
+        "text": "sentence", "text_pair": None, "label": ["a", "b"], "label_names": None,
+    }  # fmt: skip
+    assert Manifest.model_validate(named.model_dump(mode="json")) == named
+
+
 def test_regression_has_one_label_and_fallback_needs_no_feature():
     gated = {**FP32, "cpu_features": ["vnni"]}
     manifest = Manifest.model_validate(
