@@ -25,8 +25,8 @@ _HINT = "name the column 'text', and the second of a pair 'text_pair'"
 def open_texts(path: Path, *, pairs: bool) -> Iterator[Records]:
     """Open a file of texts, or of pairs, for as long as the block lasts.
 
-    A table (.csv, .tsv, .jsonl, .ndjson, .json, .parquet) has the column ``text``, and ``text_pair`` for pairs; any
-    other file is plain text, a text on each line.
+    A table (.csv, .tsv, .jsonl, .ndjson, .json, .parquet, or one folder a class) has the column ``text``, and
+    ``text_pair`` for pairs; any other file is plain text, a text on each line.
 
     Raises:
         DataError: no such file, missing column, or content that isn't of the format; the last also while the rows
@@ -34,7 +34,7 @@ def open_texts(path: Path, *, pairs: bool) -> Iterator[Records]:
         UsageError: a file of pairs for a model of single texts.
         MissingExtra: a .parquet file, and pyarrow is not installed.
     """
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower() not in FORMATS and not path.is_dir():
         with open_lines(path, TEXT) as records:
             yield records
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ackd_deploy.data.reading.folder import class_files
 from ackd_deploy.data.reading.opening import opened
 from ackd_deploy.recipe.sections import Data, HubSplit
 
@@ -24,5 +25,13 @@ def data_fingerprints(data: Data) -> dict[str, str]:
 def _fingerprint(source: str | HubSplit) -> str:
     if isinstance(source, HubSplit):
         return hashlib.sha256(source.model_dump_json().encode()).hexdigest()
-    with opened(Path(source).expanduser()) as stream:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        parts = [f"{file.parent.name}/{file.name}\0{_sha256(file)}" for file in class_files(path)]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -95,11 +95,17 @@ def read_hub(split: HubSplit, wanted: Sequence[str]) -> Table:
         numbers=list(range(1, len(dataset) + 1)),
         columns={column: arrow.column(column).to_pylist() for column in wanted},
         class_names={
-            column: list(feature.names)
+            column: names
             for column, feature in dataset.features.items()
-            if isinstance(feature, datasets.ClassLabel) and feature.names
+            if (names := _class_names(datasets.ClassLabel, feature))
         },
     )
+
+
+def _class_names(class_label: type, feature: Any) -> list[str]:
+    """Return the names of a ClassLabel, or of a list of them: Sequence(...), List(...) or [...]."""
+    inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", feature)
+    return list(inner.names or []) if isinstance(inner, class_label) else []  # type: ignore[attr-defined]
 
 
 def _load(datasets: Any, split: HubSplit, *, online: bool) -> Any:

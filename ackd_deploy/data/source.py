@@ -20,7 +20,8 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
     """Read, check and label one split.
 
     Args:
-        source: path of a .csv, .tsv, .jsonl, .json or .parquet file, relative to the current directory; or a hub split.
+        source: path of a .csv, .tsv, .jsonl, .json or .parquet file, or of a folder with a folder for each class,
+            relative to the current directory; or a hub split.
         data: the recipe's section, which names columns, labels and problem type.
         label_names: names that class ids must follow, index to name: the teacher's, or those of the training
             rows for the validation rows. None: the data's own, in the order of data.label_names, of the hub's
@@ -33,7 +34,7 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
         RecipeError: label columns and problem type don't go together.
     """
     columns = [data.text, *([data.text_pair] if data.text_pair else []), *label_columns(data)]
-    table = _read(source, columns)
+    table = _read(source, columns, data)
     if not table.numbers:
         raise DataError(f"{table.source} holds no rows", hint="a header line alone is no data")
     problems = Problems(table.source, table.noun)
@@ -43,12 +44,12 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
     return LabeledTexts(texts, pairs, labels, names, data.problem_type)
 
 
-def _read(source: str | HubSplit, columns: list[str]) -> Table:
+def _read(source: str | HubSplit, columns: list[str], data: Data) -> Table:
     if isinstance(source, HubSplit):
         from ackd_deploy.data.hub_splits import read_hub
 
         return read_hub(source, columns)
-    return read_table(Path(source).expanduser(), columns)
+    return read_table(Path(source).expanduser(), columns, delimiter=data.delimiter, encoding=data.encoding)
 
 
 def _texts(table: Table, column: str, problems: Problems) -> list[str]:

@@ -18,10 +18,10 @@ class Table:
 
     Attributes:
         source: what errors call it.
-        noun: what ``numbers`` count: ``line`` (from 1, the header included) or ``row`` (from 1).
+        noun: what ``numbers`` count: ``line`` (from 1, the header included), ``row`` or ``file`` (from 1).
         numbers: [N] where each record stands.
         columns: name to [N] values as the source has them.
-        class_names: for columns of class ids that carry names (Hugging Face's ClassLabel).
+        class_names: for columns of class ids, or of lists of them, that carry names (Hugging Face's ClassLabel).
     """
 
     source: str
@@ -31,8 +31,14 @@ class Table:
     class_names: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_table(path: Path, wanted: Sequence[str]) -> Table:
+def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = None, encoding: str = "utf-8") -> Table:
     """Read the wanted columns of a local file; see `open_records` for the formats.
+
+    Args:
+        path: of the file, or of a folder with a folder for each class.
+        wanted: names of columns.
+        delimiter: of a .csv; None: found by its header line.
+        encoding: of text files.
 
     Raises:
         DataError: no such file, unknown ending, missing column, or content that isn't of the format.
@@ -41,7 +47,7 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
     names = list(dict.fromkeys(wanted))
     columns: list[list[Any]] = [[] for _ in names]
     numbers = []
-    with open_records(path, Wanted(names)) as records:
+    with open_records(path, Wanted(names, delimiter=delimiter, encoding=encoding)) as records:
         for number, values in records.rows:
             numbers.append(number)
             for column, value in zip(columns, values, strict=True):

@@ -1,11 +1,16 @@
 """load_rows: what each problem type makes of the columns, and every mistake told with its rows."""
 
 import json
+import math
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+from pydantic import ValidationError
 
 from ackd_deploy.data import load_rows
+from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.errors import DataError, RecipeError
 from ackd_deploy.recipe.sections import Data
 
@@ -156,11 +161,111 @@ def test_many_bad_rows_are_counted_and_not_listed(tmp_path):
 
 
 def test_labels_that_are_no_strings(tmp_path):
-    records = [{"text": "a", "label": label} for label in (["x"], {"x": 1}, 1.5, True, None, "x")]
+    records = [{"text": "a", "label": label} for label in (["x"], {"x": 1}, 1.5, math.nan, None, "x")]
     message = refusal(tmp_path, jsonl(*records, {"text": "b"}), name="a.jsonl")
-    for kind in ("list: line 1", "dict: line 2", "float: line 3", "bool: line 4"):
+    for kind in ("list: line 1", "dict: line 2", "float: line 3"):
         assert kind in message
-    assert "missing label in column 'label': lines 5, 7" in message
+    assert "missing label in column 'label': lines 4, 5, 7" in message
+
+
+def frame(values, kind):
+    return pyarrow.table({"text": [f"t{n}" for n in range(len(values))], "label": pyarrow.array(values, kind)})
+
+
+@pytest.mark.parametrize(
+    ("csv", "values", "kind", "names"),
+    [
+        ("true false true", [True, False, True], pyarrow.bool_(), ("false", "true")),
+        ("True False TRUE", [True, False, True], pyarrow.bool_(), ("false", "true")),
+        ("1.0 0.0 1", [1.0, 0.0, 1.0], pyarrow.float64(), ("0", "1")),
+        ("1 0 1", [1, 0, 1], pyarrow.int8(), ("0", "1")),
+    ],
+)
+def test_booleans_and_whole_floats_are_the_same_classes_in_every_format(tmp_path, csv, values, kind, names):
+    delimited = load(tmp_path, "text,label\n" + "".join(f"t{n},{v}\n" for n, v in enumerate(csv.split())))
+    assert delimited.label_names == names
+    assert delimited.labels.tolist() == [1, 0, 1]
+    lines = jsonl(*({"text": f"t{n}", "label": value} for n, value in enumerate(values)))
+    assert load(tmp_path, lines, name="a.jsonl").fingerprint == delimited.fingerprint
+    array = json.dumps([json.loads(line) for line in lines.splitlines()])
+    assert load(tmp_path, array, name="a.json").fingerprint == delimited.fingerprint
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(frame(values, kind), path)
+    data = Data(train=str(path), validation=str(path))
+    assert load_rows(str(path), data, None).fingerprint == delimited.fingerprint
+    one, zero = csv.split()[:2]
+    mapped = data.model_copy(update={"label_names": {names[0]: "no", names[1]: "yes"}})
+    assert load_rows(str(path), mapped, None).label_names == ("no", "yes")
+    written = load(tmp_path, "text,label\na," + one + "\nb," + zero + "\n", label_names={one: "yes", zero: "no"})
+    assert sorted(written.label_names) == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"_type": "Sequence", "feature": {"_type": "ClassLabel", "names": ["rude", "toxic", "calm"]}},
+        {"_type": "List", "feature": {"_type": "ClassLabel", "names": ["rude", "toxic", "calm"]}},
+        [{"_type": "ClassLabel", "names": ["rude", "toxic", "calm"]}],
+    ],
+)
+def test_lists_of_class_ids_that_carry_names(tmp_path, feature):
+    ids = [[0, 1], [1, 0], [2, 0]]
+    table = pyarrow.table({"text": ["a", "b", "c"], "label": ids})
+    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), path)
+    data = Data(train=str(path), validation=str(path), problem_type="multi_label_classification")
+    rows = load_rows(str(path), data, None)
+    assert rows.label_names == ("rude", "toxic", "calm")
+    assert rows.labels.tolist() == [[1, 1, 0], [1, 1, 0], [1, 0, 1]]
+
+
+def test_semicolons_and_another_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('id;text;label\n1;"süß; wirklich, ja";gut\n2;schön, aber fad;schlecht\n'.encode("cp1252"))
+    with pytest.raises(DataError, match="line 2: not valid UTF-8") as caught:
+        load_rows(str(path), Data(train=str(path), validation=str(path)), None)
+    assert "data.encoding: cp1252" in caught.value.hint
+    rows = load_rows(str(path), Data(train=str(path), validation=str(path), encoding="cp1252"), None)
+    assert rows.texts == ["süß; wirklich, ja", "schön, aber fad"]
+    assert rows.label_names == ("gut", "schlecht")
+
+
+def test_a_delimiter_that_is_told(tmp_path):
+    content = "text;label;x|text|label\na;b;c|d|e\nf;g;h|i|j\n"
+    assert "with each of the delimiters ';', '|'" in refusal(tmp_path, content)
+    assert load(tmp_path, content, delimiter=";").texts == ["a", "f"]
+    assert load(tmp_path, content, delimiter="|").texts == ["d", "i"]
+    with pytest.raises(ValidationError, match="no text encoding that Python knows"):
+        Data(train="a", validation="b", encoding="klingon")
+    with pytest.raises(ValidationError, match="save the file as UTF-8"):
+        Data(train="a", validation="b", encoding="utf-16")
+
+
+def test_one_folder_for_each_class(tmp_path):
+    for name, text in {
+        "neg/1.txt": "dull\n",
+        "neg/2": "stale",
+        "pos/1.txt": "warm\nand funny\r\n",
+        "README": "x",
+    }.items():
+        file = tmp_path / "data" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode())
+    data = Data(train=str(tmp_path / "data"), validation=str(tmp_path / "data"))
+    rows = load_rows(data.train, data, None)
+    assert rows.texts == ["dull", "stale", "warm\nand funny"]
+    assert rows.label_names == ("neg", "pos")
+    assert rows.labels.tolist() == [0, 0, 1]
+    before = data_fingerprints(data)
+    assert data_fingerprints(data) == before
+    (tmp_path / "data/pos/1.txt").rename(tmp_path / "data/pos/3.txt")
+    assert data_fingerprints(data) != before
+    (tmp_path / "data/neg/4.pdf").write_bytes(b"%PDF")
+    with pytest.raises(DataError, match=r"4\.pdf is no text file"):
+        load_rows(data.train, data, None)
+    with pytest.raises(DataError, match="without a folder for each class"):
+        load_rows(str(tmp_path / "data/pos"), data, None)
 
 
 def test_texts_that_are_no_strings(tmp_path):
@@ -247,12 +352,30 @@ MULTI = {"problem_type": "multi_label_classification", "name": "a.jsonl"}
 
 
 @pytest.mark.parametrize("flag", [int, float, bool, str])
-def test_multi_hot_lists_are_no_lists_of_labels(tmp_path, flag):
+def test_multi_hot_lists_are_a_flag_for_each_label(tmp_path, flag):
     rows = [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
-    records = [
-        {"text": f"t{n}", "label": [flag(v) if flag is not str else str(v) for v in row]} for n, row in enumerate(rows)
-    ]
-    assert "holds 3 zeros and ones in each row" in refusal(tmp_path, jsonl(*records), **MULTI)
+    records = [{"text": f"t{n}", "label": [flag(v) for v in row]} for n, row in enumerate(rows)]
+    unnamed = load(tmp_path, jsonl(*records), **MULTI)
+    assert unnamed.label_names == ("0", "1", "2")
+    assert unnamed.labels.tolist() == rows
+    names = {"0": "toxic", "1": "rude", "2": "calm"}
+    named = load(tmp_path, jsonl(*records), ["calm", "rude", "toxic"], label_names=names, **MULTI)
+    assert named.label_names == ("calm", "rude", "toxic")
+    assert named.labels.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_places_of_a_multi_hot_list_are_never_matched_by_place(tmp_path):
+    content = jsonl({"text": "a", "label": [1, 1, 0]}, {"text": "b", "label": [0, 0, 1]})
+    assert "doesn't know the labels '0', '1', '2'" in refusal(tmp_path, content, ["calm", "rude", "toxic"], **MULTI)
+    message = refusal(tmp_path, content, label_names={"0": "x", "1": "y"}, **MULTI)
+    assert "holds 3 zeros and ones in each row, data.label_names names '0', '1'" in message
+
+
+def test_two_flags_that_could_be_labels_are_refused(tmp_path):
+    different = jsonl({"text": "a", "label": [1, 0]}, {"text": "b", "label": [0, 1]})
+    assert "flags, or labels called 0 and 1?" in refusal(tmp_path, different, **MULTI)
+    equal = jsonl({"text": "a", "label": [1, 0]}, {"text": "b", "label": [1, 1]})
+    assert load(tmp_path, equal, **MULTI).labels.tolist() == [[1, 0], [1, 1]]
 
 
 def test_lists_of_class_ids_are_lists_of_labels(tmp_path):

@@ -69,9 +69,14 @@ def label_sets(
     known: Sequence[str] | None,
     problems: Problems,
 ) -> Targets:
-    """Return multi-label targets, [N, C] float32, of a column that holds a list of labels in each row."""
+    """Return multi-label targets, [N, C] float32, of a column that holds a list of labels in each row.
+
+    A list of names or ids says which labels the row has; where every row has as many zeros and ones, and one of them
+    the same twice, it is a flag for each label: see `_places`.
+    """
+    if width := _places(table, column):
+        return _flag_lists(table, column, width, mapping, known)
     reader = NameReader(table, column, mapping, problems)
-    _refuse_multi_hot(table, column)
     given: list[list[str]] = []
     for number, values in zip(table.numbers, table.columns[column], strict=True):
         if not isinstance(values, list):
@@ -79,7 +84,7 @@ def label_sets(
                 f"no list of labels in column {column!r}",
                 number,
                 "multi-label data has one column of zeros and ones for each label (data.label: [a, b, ...]), or, in "
-                ".jsonl and .parquet, one column with a list of names",
+                ".jsonl and .parquet, one column with a list of names, or of zeros and ones",
             )
             continue
         names_of_row = [name for value in values if (name := reader.name(number, value)) is not None]
@@ -96,18 +101,48 @@ def label_sets(
     return targets, names
 
 
-def _refuse_multi_hot(table: Table, column: str) -> None:
-    """Refuse [1, 0, 1], a flag for each label: read as a list of labels it would be the classes "0" and "1"."""
+def _places(table: Table, column: str) -> int:
+    """Return how many flags each row of a multi-hot column has, such as 3 for [1, 0, 1]; 0 where it lists labels.
+
+    No list of labels has one of them twice, so [1, 0, 1] cannot be one. Two flags may be: [1, 0] lists "0" and "1".
+
+    Raises:
+        DataError: rows of two zeros and ones, none of them equal, so that nothing tells flags from labels.
+    """
     rows = table.columns[column]
     lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
-    if len(lengths) != 1 or max(lengths) < 2 or len(rows) < 2:
-        return
-    if all(str(value).lower() in _FLAGS for row in rows for value in row):
+    if table.class_names.get(column) or len(lengths) != 1 or max(lengths) < 2:
+        return 0
+    if not all(str(value).lower() in _FLAGS for row in rows for value in row):
+        return 0
+    if all(len({_FLAGS[str(value).lower()] for value in row}) == len(row) for row in rows):
         raise DataError(
-            f"{table.source}: column {column!r} holds {max(lengths)} zeros and ones in each row, not names",
-            hint="make one column of each place and list them (data.label: [a, b, ...]), or give each row the list of "
-            "its labels' names",
+            f"{table.source}: column {column!r} holds two zeros and ones in each row: flags, or labels called 0 and 1?",
+            hint="make one column of each place and list them (data.label: [a, b]), or give each row the list of its "
+            "labels' names",
         )
+    return max(lengths)
+
+
+def _flag_lists(
+    table: Table, column: str, width: int, mapping: Mapping[str, str] | None, known: Sequence[str] | None
+) -> Targets:
+    """Return the targets of a multi-hot column; data.label_names names its places: {'0': a, '1': b, ...}."""
+    places = [str(place) for place in range(width)]
+    if mapping and set(mapping) != set(places):
+        raise DataError(
+            f"{table.source}: column {column!r} holds {width} zeros and ones in each row, data.label_names names "
+            f"{listed(map(repr, mapping))}",
+            hint=f"data.label_names names each place, from 0 to {width - 1}",
+        )
+    own = [mapping[place] if mapping else place for place in places]
+    names = align(own, known, source=table.source)
+    found = match_names(own, names)
+    # A teacher of generic names has taken the data's, so each place has its name; one of more labels has others too.
+    targets = np.zeros((len(table.numbers), len(names)), dtype=np.float32)
+    values = [[_FLAGS[str(value).lower()] for value in row] for row in table.columns[column]]
+    targets[:, [names.index(found[name]) for name in own]] = values
+    return targets, names
 
 
 def flags(

@@ -13,11 +13,27 @@ from ackd_deploy.data.tables import Table
 from ackd_deploy.errors import DataError
 from ackd_deploy.tasks.label_names import label_name_problem
 
-__all__ = ["FILL_HINT", "NAME_HINT", "NameReader", "aligned_names", "missing"]
+__all__ = ["FILL_HINT", "NAME_HINT", "NameReader", "aligned_names", "is_missing", "missing", "plain_label"]
 
 _MAX_CLASSES = 10_000
 FILL_HINT = "remove the rows without a label, or label them"
 NAME_HINT = "label names are short, on one line; data.label_names gives each value of the column its name"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds no label: nothing, blanks, or the NaN that stands for a gap in a column of numbers."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+
+
+def plain_label(text: str) -> str:
+    """Return a label as every format spells it: a whole number without a point, true and false in small letters.
+
+    >>> plain_label("1.0"), plain_label("True"), plain_label("1.5"), plain_label("007")
+    ('1', 'true', '1.5', '007')
+    """
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    return text.partition(".")[0] if re.fullmatch(r"[-+]?\d+\.0*", text) else text
 
 
 def missing(column: str) -> str:
@@ -48,12 +64,15 @@ class NameReader:
     def name(self, number: int, value: Any) -> str | None:
         """Return the name that a value stands for, or None after noting what is wrong with it."""
         column = self.column
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if value is None or (isinstance(value, str) and not value.strip()) or (self.class_names and value == -1):
+        if is_missing(value) or (self.class_names and value == -1):
             # -1 is how the hub writes that a test split keeps its labels to itself.
             self._problems.add(missing(column), number, FILL_HINT)
             return None
-        if isinstance(value, bool) or not (isinstance(value, str) or whole):
+        if isinstance(value, float) and value.is_integer():
+            # A column of whole numbers with gaps comes as floating-point from pandas.
+            value = int(value)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (isinstance(value, (str, bool)) or whole):
             self._problems.add(
                 f"label {value!r:.40} in column {column!r} is no string but {type(value).__name__}",
                 number,
@@ -61,6 +80,8 @@ class NameReader:
             )
             return None
         text = str(value).strip()
+        if text not in self.mapping and text not in self._declared:
+            text = plain_label(text)
         if self.class_names and whole:
             if not 0 <= value < len(self.class_names):
                 self._problems.add(f"label {value} has no name in column {column!r}", number, "names come from the hub")

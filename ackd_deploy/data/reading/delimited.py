@@ -1,39 +1,69 @@
-"""CSV with commas and quotes, TSV with tabs and no quoting; both with a header line."""
+"""CSV with quotes and commas or another delimiter, TSV with tabs and no quoting; both with a header line."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
+from ackd_deploy.data.problems import listed
 from ackd_deploy.data.reading.encoding import decoded_lines
 from ackd_deploy.data.reading.records import MAX_RECORD_BYTES, Records, Row, Wanted
 from ackd_deploy.errors import DataError
 
-__all__ = ["read_csv", "read_tsv"]
+__all__ = ["DELIMITERS", "read_csv", "read_tsv"]
 
+# The comma is the format's own; the others are what spreadsheets of some languages, and databases, write.
+DELIMITERS = (",", ";", "\t", "|")
 Fields = Iterator[tuple[int, list[str]]]
 
 
 def read_csv(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
-    """Read RFC 4180: a quoted field may hold commas, line ends and doubled quotes. Empty lines are skipped."""
-    return _records(_csv_fields(stream, source), source, wanted)
+    """Read RFC 4180: a quoted field may hold delimiters, line ends and doubled quotes. Empty lines are skipped.
+
+    The delimiter is the one that the header line has the wanted columns with: the comma where it does, else the only
+    other one. So a file is never split where its header isn't.
+
+    Raises:
+        DataError: two delimiters other than the comma would do.
+    """
+    delimiter = wanted.delimiter or _delimiter(stream, source, wanted)
+    return _records(_csv_fields(stream, source, delimiter, wanted.encoding), source, wanted)
 
 
 def read_tsv(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
     """Read tab-separated lines as GLUE's: a quote is a character like any other. Empty lines are skipped."""
     fields = (
         (number, text.split("\t"))
-        for number, line in decoded_lines(stream, source)
+        for number, line in decoded_lines(stream, source, wanted.encoding)
         if (text := line.removesuffix("\n").removesuffix("\r"))
     )
     return _records(fields, source, wanted)
 
 
-def _csv_fields(stream: BinaryIO, source: str) -> Fields:
+def _delimiter(stream: BinaryIO, source: str, wanted: Wanted) -> str:
+    fits = []
+    for delimiter in DELIMITERS:
+        # What no delimiter reads is told as the format's own, the comma, reads it.
+        with suppress(DataError):
+            _, header = next(_csv_fields(stream, source, delimiter, wanted.encoding), (0, []))
+            if set(wanted.names) <= set(header):
+                fits.append(delimiter)
+        stream.seek(0)
+    if len(fits) > 1 and DELIMITERS[0] not in fits:
+        raise DataError(
+            f"{source}: its header has the wanted columns with each of the delimiters {listed(map(repr, fits))}",
+            hint="name the right one in the recipe: data.delimiter",
+        )
+    return fits[0] if fits else DELIMITERS[0]
+
+
+def _csv_fields(stream: BinaryIO, source: str, delimiter: str, encoding: str) -> Fields:
     # The module's own limit, 131,072 characters, is one for the whole process; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_BYTES))
-    reader = csv.reader((line for _, line in decoded_lines(stream, source)), strict=True)
+    lines = (line for _, line in decoded_lines(stream, source, encoding))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         # A quoted field may span lines: the record is called by the line that it starts on.
         start = reader.line_num + 1
@@ -69,7 +99,7 @@ def _records(fields: Fields, source: str, wanted: Wanted) -> Records:
                     continue
                 raise DataError(
                     f"{source}, line {number}: {mistake}",
-                    hint="in a .csv, a text with commas needs quotes; in a .tsv, a text must not hold tabs",
+                    hint="in a .csv, texts that hold the delimiter need quotes; in a .tsv, a text must not hold tabs",
                 )
             whole = [dict(zip(header, values, strict=True))] if wanted.whole else []
             yield number, [values[place] for place in places] + whole

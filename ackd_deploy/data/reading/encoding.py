@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from ackd_deploy.data.reading.records import MAX_RECORD_BYTES
 from ackd_deploy.errors import DataError
 
-__all__ = ["decoded_lines", "encoding_hint"]
+__all__ = ["decoded_lines", "encoding_hint", "looks_western", "marked", "undecodable"]
 
 _SAMPLE_BYTES = 2**20
 # Accents and curly quotes of a Western text are few; in Greek, Russian or Chinese most bytes are above ASCII.
@@ -25,14 +26,15 @@ _MARKS = {
 }
 
 
-def decoded_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
-    r"""Yield number (from 1) and text of each line, line end included; a byte order mark is dropped.
+def decoded_lines(stream: BinaryIO, source: str, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    r"""Yield number (from 1) and text of each line, line end included; a byte order mark of UTF-8 is dropped.
 
     Lines end in ``\n`` alone: no other separator of Unicode ends one.
 
     Raises:
-        DataError: a line that is no UTF-8, or longer than `MAX_RECORD_BYTES`.
+        DataError: a line that is not of the encoding, or longer than `MAX_RECORD_BYTES`.
     """
+    first = marked(encoding)
     number = 0
     while line := stream.readline(MAX_RECORD_BYTES + 1):
         number += 1
@@ -44,13 +46,24 @@ def decoded_lines(stream: BinaryIO, source: str) -> Iterator[tuple[int, str]]:
         if number == 1:
             _refuse_wide(line, source)
         try:
-            # utf-8-sig on the first line alone: later on the mark is an ordinary character.
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+            # The mark is dropped on the first line alone: later on it is an ordinary character.
+            yield number, line.decode(first if number == 1 else encoding)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{source}, line {number}: not valid UTF-8 at byte {error.start + 1} of the line",
-                hint=encoding_hint(line + stream.read(_SAMPLE_BYTES)),
-            ) from error
+            where = f"{source}, line {number}"
+            raise undecodable(where, encoding, line + stream.read(_SAMPLE_BYTES), byte=error.start + 1) from error
+
+
+def marked(encoding: str) -> str:
+    """Return the codec that reads a text from its beginning, where a byte order mark may stand."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def undecodable(where: str, encoding: str, sample: bytes, *, byte: int | None = None) -> DataError:
+    """Return the error for bytes that are not of the encoding; ``sample`` begins near them."""
+    name = "UTF-8" if codecs.lookup(encoding).name == "utf-8" else encoding
+    place = f" at byte {byte} of the line" if byte is not None else ""
+    hint = encoding_hint(sample) if name == "UTF-8" else "data.encoding names another encoding than the file's"
+    return DataError(f"{where}: not valid {name}{place}", hint=hint)
 
 
 def encoding_hint(sample: bytes) -> str:
@@ -61,17 +74,21 @@ def encoding_hint(sample: bytes) -> str:
     valid = sum(not character.isascii() for character in sample.decode("utf-8", "ignore"))
     if valid > sample.decode("utf-8", "replace").count("\ufffd"):
         return "the rest of the file is UTF-8: this line is damaged, or comes from another file; mend or remove it"
+    if looks_western(sample):
+        # Never LATIN1: it has control characters where Windows has curly quotes, and is the same elsewhere.
+        return f"data.encoding: cp1252 in the recipe, or {_CONVERT.format(encoding='WINDOWS-1252')}"
+    return _CONVERT.format(encoding="ENCODING") + "; `file -i OLD` may know the encoding"
+
+
+def looks_western(sample: bytes) -> bool:
+    """Whether bytes that are no UTF-8 are most likely Windows-1252: all of them are in it, and few are above ASCII."""
     high = sum(byte >= 0x80 for byte in sample)
     letters = sum(chr(byte).isalpha() for byte in sample if byte < 0x80)
     try:
         sample.decode("cp1252")
-        western = high <= _WESTERN_SHARE * (high + letters)
     except UnicodeDecodeError:
-        western = False
-    if western:
-        # Never LATIN1: it has control characters where Windows has curly quotes, and is the same elsewhere.
-        return _CONVERT.format(encoding="WINDOWS-1252")
-    return _CONVERT.format(encoding="ENCODING") + "; `file -i OLD` may know the encoding"
+        return False
+    return high <= _WESTERN_SHARE * (high + letters)
 
 
 def _refuse_wide(line: bytes, source: str) -> None:

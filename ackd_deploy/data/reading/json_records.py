@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
-from ackd_deploy.data.reading.encoding import decoded_lines, encoding_hint
+from ackd_deploy.data.reading.encoding import decoded_lines, marked, undecodable
 from ackd_deploy.data.reading.records import MAX_RECORD_BYTES, Records, Row, Wanted
 from ackd_deploy.errors import DataError, first_line
 
@@ -30,7 +30,7 @@ def read_json(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
     stream.seek(0)
     if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return read_json_lines(stream, source, wanted)
-    return _records(_array_objects(stream, source), source, "row", wanted)
+    return _records(_array_objects(stream, source, wanted.encoding), source, "row", wanted)
 
 
 def _records(objects: Objects, source: str, noun: str, wanted: Wanted) -> Records:
@@ -48,7 +48,7 @@ def _records(objects: Objects, source: str, noun: str, wanted: Wanted) -> Record
 
 
 def _line_objects(stream: BinaryIO, source: str, wanted: Wanted) -> Objects:
-    for number, line in decoded_lines(stream, source):
+    for number, line in decoded_lines(stream, source, wanted.encoding):
         if not line.strip():
             continue
         try:
@@ -72,8 +72,8 @@ def _line_object(line: str, where: str) -> dict[str, Any]:
     return record
 
 
-def _array_objects(stream: BinaryIO, source: str) -> Objects:
-    text = _Window(stream, source)
+def _array_objects(stream: BinaryIO, source: str, encoding: str) -> Objects:
+    text = _Window(stream, source, encoding)
     if text.next_character() != "[":
         raise DataError(f"{source}: an array of JSON objects, or JSON Lines, is expected in a .json file")
     text.skip()
@@ -99,10 +99,11 @@ def _array_objects(stream: BinaryIO, source: str) -> Objects:
 class _Window:
     """A part of the text: what is not yet read of the chunks at hand."""
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
+    def __init__(self, stream: BinaryIO, source: str, encoding: str) -> None:
         self._stream = stream
         self._source = source
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(marked(encoding))()
         self._json = json.JSONDecoder()
         self._text = ""
         self._place = 0
@@ -148,9 +149,8 @@ class _Window:
         try:
             added = self._decoder.decode(raw, final=self._done)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self._source}: not valid UTF-8", hint=encoding_hint(raw[max(0, error.start - 4) :] or raw)
-            ) from error
+            sample = raw[max(0, error.start - 4) :] or raw
+            raise undecodable(self._source, self._encoding, sample) from error
         self._text = self._text[self._place :] + added
         self._place = 0
         return True

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ackd_deploy.data.reading.delimited import read_csv, read_tsv
 from ackd_deploy.data.reading.encoding import decoded_lines
+from ackd_deploy.data.reading.folder import read_folder
 from ackd_deploy.data.reading.json_records import read_json, read_json_lines
 from ackd_deploy.data.reading.parquet import read_parquet
 from ackd_deploy.data.reading.records import Records, Row, Wanted
@@ -31,17 +32,24 @@ FORMATS: dict[str, Callable[[BinaryIO, str, Wanted], Records]] = {
 
 @contextmanager
 def open_records(path: Path, wanted: Wanted) -> Iterator[Records]:
-    """Open a local file for as long as the block lasts; its ending names the format.
+    """Open a local file for as long as the block lasts; its ending names the format. A folder holds one of each class.
 
-    A .csv has commas and quotes (RFC 4180); a .tsv has tabs and no quoting, as GLUE's files: a quote in it is a
-    character like any other. Both have a header line. A .jsonl or .ndjson has one JSON object a line, a .json an
-    array of objects. Text is UTF-8, with or without a byte order mark; a record has at most 16 MiB.
+    A .csv has commas and quotes (RFC 4180), or semicolons, tabs or bars where its header has the wanted columns with
+    one of these and not with commas; a .tsv has tabs and no quoting, as GLUE's files: a quote in it is a character
+    like any other. Both have a header line. A .jsonl or .ndjson has one JSON object a line, a .json an array of
+    objects. A folder has the columns text, label and file: see `read_folder`. Text is UTF-8 unless ``wanted`` says
+    otherwise, with or without a byte order mark; a record has at most 16 MiB.
 
     Raises:
         DataError: no such file, unknown ending, missing column, or content that isn't of the format; the last also
             while the rows are read.
         MissingExtra: a .parquet file, and pyarrow is not installed.
     """
+    if path.is_dir():
+        with _told(path):
+            records = read_folder(path, wanted)
+        yield replace(records, rows=_guarded(path, records.rows))
+        return
     with opened(path) as stream:
         reader = FORMATS.get(path.suffix.lower())
         if reader is None:

@@ -77,10 +77,18 @@ def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
     """Return the class names that `datasets` leaves in the files it writes."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        return {
-            name: [str(label) for label in feature["names"]]
-            for name, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        }
+        found = {name: _names_of(feature) for name, feature in features.items()}
+        return {name: names for name, names in found.items() if names}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
+
+
+def _names_of(feature: Any) -> list[str]:
+    """Return the names of a ClassLabel, or of a list of them: Sequence(...), List(...) or [...]."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return _names_of(feature[0])
+    if not isinstance(feature, dict):
+        return []
+    if feature.get("_type") in {"Sequence", "List", "LargeList"}:
+        return _names_of(feature.get("feature"))
+    return [str(label) for label in feature["names"]] if feature.get("_type") == "ClassLabel" else []

@@ -30,12 +30,16 @@ class Wanted:
         whole: after the wanted values comes the whole record, a dict of all columns by name, in the file's order.
         on_bad: takes number and mistake of a record that isn't of the format, and reading goes on with the next one;
             None: it is an error. After what breaks the rest of a file too there is no next one: always an error.
+        delimiter: between the fields of a .csv; None: found by its header line, see `open_records`.
+        encoding: of text files, by Python's name for it; a byte order mark of UTF-8 is dropped.
     """
 
     names: Sequence[str]
     hint: str = RECIPE_COLUMNS
     whole: bool = False
     on_bad: Callable[[int, str], None] | None = None
+    delimiter: str | None = None
+    encoding: str = "utf-8"
 
     def check(self, source: str, present: Sequence[str]) -> None:
         """Refuse a source that lacks a wanted column, or has it twice.
@@ -59,10 +63,10 @@ class Records:
 
     Attributes:
         source: what errors call it.
-        noun: what numbers count: ``line`` (from 1, a header included) or ``row`` (from 1).
+        noun: what numbers count: ``line`` (from 1, a header included), ``row`` or ``file`` (from 1).
         columns: all names that the header, the schema or the first record has.
         rows: the number of each record and its wanted values, to be gone through once.
-        class_names: for columns of class ids that carry names (Hugging Face's ClassLabel).
+        class_names: for columns of class ids, or of lists of them, that carry names (Hugging Face's ClassLabel).
     """
 
     source: str
@@ -77,7 +81,7 @@ def missing_column(source: str, wanted: str, present: Sequence[str], hint: str =
     close = difflib.get_close_matches(wanted, present, n=1)
     guess = f"did you mean {close[0]!r}? " if close else ""
     if len(present) == 1 and (found := next((mark for mark in ";,\t|" if mark in present[0]), None)):
-        guess = f"the header looks separated by {found!r}: a .csv has commas, a .tsv tabs; "
+        guess = f"the header looks separated by {found!r}; "
     return DataError(
         f"{source} has no column {wanted!r}; it has {listed(map(repr, present)) or 'none'}", hint=f"{guess}{hint}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -16,6 +16,17 @@ __all__ = ["Data", "HubSplit", "LabelName"]
 def _checked(name: str) -> str:
     if found := label_name_problem(name):
         raise ValueError(f"a label's name {found}")
+    return name
+
+
+def _encoding(name: str) -> str:
+    try:
+        # Lines are found in the bytes, so a line end must be one byte; codecs such as base64 are no text.
+        fits = "\n".encode(name) == b"\n"
+    except (LookupError, ValueError) as error:
+        raise ValueError("is no text encoding that Python knows") from error
+    if not fits:
+        raise ValueError("is not read: save the file as UTF-8")
     return name
 
 
@@ -34,12 +45,20 @@ class HubSplit(Section):
 class Data(Section):
     """Labeled text: where it lies and what its columns are called."""
 
-    train: str | HubSplit = Field(description="CSV, TSV, JSON Lines, JSON or Parquet file, or a hub split.")
+    train: str | HubSplit = Field(
+        description="CSV, TSV, JSON Lines, JSON or Parquet file, folder with a folder of texts a class, or hub split."
+    )
     validation: str | HubSplit = Field(
         description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it."
     )
     test: str | HubSplit | None = Field(
         None, description="Further held-out rows. Nothing is decided on them; `ablate` reports them beside validation."
+    )
+    delimiter: Literal[",", ";", "\t", "|"] | None = Field(
+        None, description="Between the fields of .csv files; absent: the one that the header has the columns with."
+    )
+    encoding: Annotated[str, AfterValidator(_encoding)] = Field(
+        "utf-8", description="Of text files, by Python's name, such as cp1252. UTF-16 and UTF-32 are not read."
     )
     text: str = Field("text", description="Column of the text.")
     text_pair: str | None = Field(None, description="Column of the second text, for pairs; absent: single texts.")

@@ -152,8 +152,33 @@ def test_parquet_of_invalid_strings_names_the_row(tmp_path):
 
 def test_a_wrong_delimiter_is_recognized(tmp_path):
     with pytest.raises(DataError, match="no column 'text'") as caught:
-        read_table(written(tmp_path, "a.csv", "text;label\na;x\n"), WANTED)
+        read_table(written(tmp_path, "a.tsv", "text;label\na;x\n"), WANTED)
     assert "separated by ';'" in caught.value.hint
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_the_header_has_the_columns_with(tmp_path, mark):
+    # One that stands inside texts, and in other names of the header, decides nothing.
+    other = ";" if mark != ";" else ","
+    rows = [f"id{other}2", "text", "label"], ["1", f"a{other} b{other} c", "x"], ["2", f'"say {mark} it"', "y"]
+    content = "\n".join(mark.join(row) for row in rows) + "\n"
+    table = read_table(written(tmp_path, "a.csv", content), WANTED)
+    assert table.columns == {"text": [f"a{other} b{other} c", f"say {mark} it"], "label": ["x", "y"]}
+
+
+def test_a_column_alone_is_split_at_nothing(tmp_path):
+    path = written(tmp_path, "a.csv", "text\none; two | three\tfour\n")
+    assert read_table(path, ["text"]).columns == {"text": ["one; two | three\tfour"]}
+    with pytest.raises(DataError, match="line 2: 2 fields where the header has 1"):
+        read_table(written(tmp_path, "b.csv", "text\none, two\n"), ["text"])
+
+
+def test_two_delimiters_that_would_do_are_told_and_one_is_taken_where_it_is_named(tmp_path):
+    path = written(tmp_path, "a.csv", "text;a|text\nx;b|y\n")
+    with pytest.raises(DataError, match=r"with each of the delimiters ';', '\|'"):
+        read_table(path, ["text"])
+    assert read_table(path, ["text"], delimiter=";").columns == {"text": ["x"]}
+    assert read_table(path, ["text"], delimiter="|").columns == {"text": ["y"]}
 
 
 def test_no_error_of_whoever_uses_the_rows_is_taken_for_the_files(tmp_path):
