@@ -5,7 +5,7 @@ from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.source import load_rows
-from ackd_deploy.data.split import calibration_slice, shared_rows, subset
+from ackd_deploy.data.split import calibration_slice, shared_rows, subset, tuning_split
 
 __all__ = [
     "Encoded",
@@ -17,4 +17,5 @@ __all__ = [
     "shared_rows",
     "sorted_batches",
     "subset",
+    "tuning_split",
 ]

@@ -6,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.errors import DataError
 from ackd_deploy.tasks.text import parts
 
-__all__ = ["calibration_slice", "draw", "shared_rows", "subset"]
+__all__ = ["calibration_slice", "draw", "shared_rows", "subset", "tuning_split"]
 
 Indices = npt.NDArray[np.int64]
 
 # One stream of random numbers for each purpose: a calibration slice must not be the subset's first rows.
-_STREAMS = {"subset": 1, "calibration": 2}
+_STREAMS = {"subset": 1, "calibration": 2, "tuning": 3}
 
 
 def draw(size: int, count: int, *, seed: int, purpose: str) -> Indices:
@@ -35,6 +36,29 @@ def subset(rows: LabeledTexts, count: int | None, *, seed: int) -> LabeledTexts:
 def calibration_slice(rows: LabeledTexts, count: int, *, seed: int) -> Indices:
     """Return the row numbers of a slice of the training rows, for calibration of int8 and of the temperature."""
     return draw(len(rows), count, seed=seed, purpose="calibration")
+
+
+def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[LabeledTexts, LabeledTexts | None]:
+    """Return the rows to train on, and a slice of at least ``count`` rows that are kept out of the training.
+
+    What is chosen after the training, such as a threshold, must be chosen on rows that the model has not seen: it
+    answers its own training rows more surely, and more often rightly, than any other. Rows of equal text stay
+    together, so the slice may be a little larger.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
+    if count is None:
+        return rows, None
+    texts = _normalized(rows)
+    drawn = {texts[row] for row in draw(len(rows), count, seed=seed, purpose="tuning")}
+    held = np.array([text in drawn for text in texts])
+    if held.all():
+        raise DataError(
+            f"data.tuning_rows is {count}, and the training data has {len(rows)} rows: none would be left to train on",
+            hint="lower it, or leave it out",
+        )
+    return rows.take(np.flatnonzero(~held)), rows.take(np.flatnonzero(held))
 
 
 def shared_rows(train: LabeledTexts, validation: LabeledTexts) -> Indices:

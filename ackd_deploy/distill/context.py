@@ -19,7 +19,7 @@ from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
 from ackd_deploy.data.source import load_rows
-from ackd_deploy.data.split import shared_rows, subset
+from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
@@ -138,9 +138,19 @@ class Context:
         return self._train[1]
 
     @cached_property
+    def _split(self) -> tuple[LabeledTexts, LabeledTexts | None]:
+        data, seed = self.recipe.data, self.recipe.seed
+        return tuning_split(subset(self._train[0], data.train_rows, seed=seed), data.tuning_rows, seed=seed)
+
+    @property
     def train_rows(self) -> LabeledTexts:
         """The training rows."""
-        return subset(self._train[0], self.recipe.data.train_rows, seed=self.recipe.seed)
+        return self._split[0]
+
+    @property
+    def tuning_rows(self) -> LabeledTexts | None:
+        """Rows of the training data that nothing is trained on; None where the recipe keeps none."""
+        return self._split[1]
 
     @cached_property
     def class_weights(self) -> npt.NDArray[np.float64] | None:

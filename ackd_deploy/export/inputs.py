@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ackd_deploy.artifact.load import read_bounded_json
-from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset
+from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset, tuning_split
 from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.quantization.search import Calibration
@@ -26,11 +26,22 @@ _CHOOSE_ROWS = 64
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The student's folder and the rows around it, labels in the order of the student's logits."""
+    """The student's folder and the rows around it, labels in the order of the student's logits.
+
+    Attributes:
+        student: its folder.
+        validation: rows that gates are decided on.
+        calibration: training rows, for ranges of int8.
+        tuning: rows that nothing was trained on, for what is chosen on scores; None where the recipe keeps none.
+        labels: index to name.
+        pad_id: id of the padding token.
+        tokenizer: of the student.
+    """
 
     student: Path
     validation: LabeledTexts
     calibration: LabeledTexts
+    tuning: LabeledTexts | None
     labels: tuple[str, ...]
     pad_id: int
     tokenizer: TextTokenizer
@@ -84,14 +95,17 @@ def gather(run: Run) -> Inputs:
     _check_files(run, student)
     run.check_inputs(data_fingerprints(data))
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
-    train = subset(load_rows(data.train, data, labels), data.train_rows, seed=run.recipe.seed)
+    seed = run.recipe.seed
+    rows = subset(load_rows(data.train, data, labels), data.train_rows, seed=seed)
+    train, tuning = tuning_split(rows, data.tuning_rows, seed=seed)
     validation = load_rows(data.validation, data, labels)
-    calibration = train.take(calibration_slice(train, data.calibration_rows, seed=run.recipe.seed))
+    calibration = train.take(calibration_slice(train, data.calibration_rows, seed=seed))
     pad_id = config.get("pad_token_id")
     return Inputs(
         student=student,
         validation=validation,
         calibration=calibration,
+        tuning=tuning,
         labels=labels,
         pad_id=0 if pad_id is None else int(pad_id),
         tokenizer=TextTokenizer(student / "tokenizer.json", data.max_length),

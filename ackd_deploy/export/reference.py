@@ -35,7 +35,7 @@ class Reference:
 
 
 def student_reference(run: Run, inputs: Inputs) -> Reference:
-    """Run the student in PyTorch, and fit a temperature on training rows where the recipe wants one.
+    """Run the student in PyTorch, and fit a temperature on a slice of train where the recipe wants one.
 
     Raises:
         ArtifactError: its metrics are not those that its training recorded.
@@ -46,7 +46,8 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     metrics = _checked_metrics(run, logits, inputs)
     temperature = 1.0
     if run.recipe.export.fit_temperature and run.recipe.data.task.exclusive:
-        temperature = fit_temperature(model.logits(inputs.calibration.items), inputs.calibration.labels)
+        rows = inputs.calibration if inputs.tuning is None else inputs.tuning
+        temperature = fit_temperature(model.logits(rows.items), rows.labels)
     return Reference(logits, metrics, temperature)
 
 

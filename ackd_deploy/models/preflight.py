@@ -9,6 +9,7 @@ from typing import Any
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.data.balance import class_weights, warn_of_imbalance
 from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.split import subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import read_json
@@ -82,7 +83,8 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
         # A teacher that is not fine-tuned defines the labels.
         defines = teacher is not None and recipe.teacher.finetune is None and data.task.has_classes
         known = label_names_of(teacher) if teacher is not None and defines else None
-        rows = load_rows(data.train, data, known)
+        every = subset(load_rows(data.train, data, known), data.train_rows, seed=recipe.seed)
+        rows, _ = tuning_split(every, data.tuning_rows, seed=recipe.seed)
         weights = recipe.distill.class_weights
         class_weights(rows, weights, source=recipe.name)
         warn_of_imbalance(rows, weights)

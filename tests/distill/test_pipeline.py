@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from ackd_deploy.distill import distill_run
 from ackd_deploy.distill.pipeline import student_folders
 from ackd_deploy.errors import DataError, HubUnreachable, TrainingDiverged, UsageError
+from ackd_deploy.export.inputs import gather
 from ackd_deploy.run import BANK, TEACHER, Run, student_stage
 
 ALL = ("finetune", "kd", "pkd", "rkd", "codir", "cdl")
@@ -72,6 +73,16 @@ def test_the_whole_story(new_run: Any) -> None:
         assert config["id2label"] == {"0": "negative", "1": "positive"}
         assert config["problem_type"] == "single_label_classification"
     assert not list(run.path("checkpoints").iterdir())
+
+
+def test_tuning_rows_are_not_trained_on(new_run: Any) -> None:
+    run: Run = new_run("distill.method=finetune", "distill.baselines=[]", "data.tuning_rows=16")
+    distill_run(run, device="cpu")
+    assert run.record(TEACHER).train_rows == run.record(run.student).train_rows == 96 - 16
+    inputs = gather(run)
+    assert inputs.tuning is not None
+    assert len(inputs.tuning) == 16
+    assert not set(inputs.tuning.texts) & set(inputs.calibration.texts)
 
 
 def test_metrics_are_logged(new_run: Any) -> None:

@@ -77,7 +77,13 @@ class Data(Section):
         None, description="Train on a subset of so many rows, drawn by the seed; absent: on all."
     )
     calibration_rows: Count = Field(
-        512, description="Training rows used for calibration of int8 and of the temperature."
+        512,
+        description="Training rows used for calibration of int8, and of the temperature where there are no tuning_rows.",
+    )
+    tuning_rows: Count | None = Field(
+        None,
+        description="Rows of train that nothing is trained on, drawn by the seed: temperature, decision thresholds and "
+        "abstention are chosen on them. Absent: none.",
     )
 
     @property
