@@ -78,7 +78,7 @@ class Data(Section):
     )
     calibration_rows: Count = Field(
         512,
-        description="Training rows used for calibration of int8, and of the temperature where there are no tuning_rows.",
+        description="Training rows for the calibration of int8, and of the temperature where there are no tuning_rows.",
     )
     tuning_rows: Count | None = Field(
         None,
