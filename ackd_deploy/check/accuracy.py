@@ -34,9 +34,7 @@ def accuracy_gates(
     """
     n = len(labels)
     change = paired_difference(task, student, found, labels)
-    # Subtracted from 0.0, for -0.0 would be shown with its sign.
-    drop = 100 * (0.0 - change.difference)
-    drop_interval = (0.0 - 100 * change.interval[1], 0.0 - 100 * change.interval[0])
+    drop, drop_interval = change.loss_in_points
     lost = ""
     if change.p_value is not None:
         lost = f"{change.only_first} lost, {change.only_second} won, p {change.p_value:.2g}"

@@ -58,7 +58,7 @@ def command(
     from ackd_deploy.experiments.ablation_report import ablation_json, ablation_table, write_ablation
     from ackd_deploy.experiments.comparison import compare_series
 
-    task = run.recipe.data.task
+    task = run.task
     results = {held_out: compare_series(task, series) for held_out, series in everything.items()}
     teacher = run.record(TEACHER)
     facts: dict[str, Any] = {

@@ -31,7 +31,7 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
         DataError: the file, a column or rows of it cannot be used; one message for all rows, with their numbers.
         HubUnreachable: a hub split that isn't cached, and no hub.
         MissingExtra: pyarrow or datasets would be needed and isn't installed.
-        RecipeError: label columns and problem type don't go together.
+        RecipeError: label columns and problem type don't go together, or data.metric names no class of these.
     """
     columns = [data.text, *([data.text_pair] if data.text_pair else []), *label_columns(data)]
     table = _read(source, columns, data)
@@ -41,6 +41,7 @@ def load_rows(source: str | HubSplit, data: Data, label_names: Sequence[str] | N
     texts = _texts(table, data.text, problems)
     pairs = _texts(table, data.text_pair, problems) if data.text_pair else None
     labels, names = read_labels(table, data, label_names, problems)
+    data.task_for(names)  # a metric of a class that is not there is told before anything is trained
     return LabeledTexts(texts, pairs, labels, names, data.problem_type)
 
 

@@ -32,6 +32,7 @@ from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.sections import HubSplit
 from ackd_deploy.run import Run
+from ackd_deploy.tasks import Task
 from ackd_deploy.training.process_group import ProcessGroup
 
 __all__ = ["Context"]
@@ -201,6 +202,11 @@ class Context:
             return None
         rows = self._held_out(self.recipe.data.test, "test")
         return encode_rows(rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    @property
+    def task(self) -> Task:
+        """The task with the recipe's deciding metric."""
+        return self.recipe.data.task_for(self.train_rows.label_names)
 
     def load_teacher(self) -> Any:
         """Load the run's own teacher, fine-tuned where the recipe says so."""

@@ -206,12 +206,13 @@ def _conclude(
     if context.process_group.is_first:
         run, validation = context.run, context.validation
         logits = predict_logits(model, validation, context.device)
-        found = validation.task.metrics(logits, validation.labels)
+        task = context.task
+        found = task.metrics(logits, validation.labels)
         held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}
         if (test := context.test) is not None:
             held_out["test_logits"] = predict_logits(model, test, context.device)
             held_out["test_labels"] = np.ascontiguousarray(test.labels)
-            found_on_test = test.task.metrics(held_out["test_logits"], test.labels)
+            found_on_test = task.metrics(held_out["test_logits"], test.labels)
         model.to("cpu")
         size = None
         if folder is not None:
@@ -219,11 +220,11 @@ def _conclude(
             size = save_classifier(model, context.tokenizer, folder, card=card)
         predictions = run.predictions(stage)
         write_bytes(predictions, save(held_out))
-        main = validation.task.metric.name
+        main = task.metric.name
         record = ModelRecord(
             metrics=found,
             primary=main,
-            interval=metric_interval(validation.task, logits, validation.labels),
+            interval=metric_interval(task, logits, validation.labels),
             validation_rows=len(validation),
             train_rows=len(context.train),
             test_metrics=None if test is None else found_on_test,
@@ -241,6 +242,7 @@ def _conclude(
             size_bytes=size,
             files={} if folder is None else model_files(folder),
             student=student,
+            label_names=validation.label_names,
         )
         run.finish(stage, record)
         Checkpoints(run.path("checkpoints", stage.name), {}).clear()

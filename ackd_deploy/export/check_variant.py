@@ -56,7 +56,7 @@ def check_variant(report: VariantReport, built: BuiltVariant, setting: ExportSet
         report.problem = f"cannot be loaded: {error.message}"
         return
     logits = classifier.run_sorted(inputs.tokens, setting.recipe.export.max_batch)
-    task, labels, expected_logits = setting.recipe.data.task, inputs.validation.labels, setting.reference.logits
+    task, labels, expected_logits = setting.task, inputs.validation.labels, setting.reference.logits
     # By name: an artifact whose labels changed places must fail here, and not agree with itself.
     by_name = logits[:, [classifier.manifest.labels.index(name) for name in inputs.labels]]
     if built.precision != "fp32":

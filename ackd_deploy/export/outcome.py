@@ -34,7 +34,7 @@ def export_record(
         variants=[report.record(recipe) for report in reports],
         chosen=chosen.name if chosen else None,
         workload=recipe.export.workload,
-        metric=recipe.data.task.metric.name,
+        metric=setting.task.metric.name,
         student=setting.reference.metrics,
         validation_rows=len(setting.inputs.validation),
         latency=LatencyRecord(

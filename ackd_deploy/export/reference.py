@@ -63,7 +63,7 @@ def _checked_metrics(run: Run, logits: npt.NDArray[np.floating], inputs: Inputs)
     Raises:
         ArtifactError: they differ: the folder does not hold what was trained, or its labels changed places.
     """
-    task = run.recipe.data.task
+    task = run.task
     found = task.metrics(logits, inputs.validation.labels)
     name = task.metric.name
     recorded = run.record(run.student).metrics[name]

@@ -10,6 +10,7 @@ from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.reference import Reference
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.run import Run
+from ackd_deploy.tasks import Task
 
 __all__ = ["ExportSetting"]
 
@@ -40,3 +41,8 @@ class ExportSetting:
     def recipe(self) -> Recipe:
         """The run's recipe."""
         return self.run.recipe
+
+    @property
+    def task(self) -> Task:
+        """The task with the recipe's deciding metric."""
+        return self.run.task

@@ -53,10 +53,10 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
         )
     opened = [_open(reference) for reference in references]
     first_run, _, first = opened[0]
-    task = first_run.recipe.data.task
+    task = first_run.task
     compared = []
     for position, (reference, (run, stage, saved)) in enumerate(zip(references, opened, strict=True)):
-        if run.recipe.data.task != task:
+        if run.task != task:
             raise DataError(
                 f"{reference} is a {run.recipe.data.problem_type} run, {references[0]} a {task.problem_type} run"
             )

@@ -21,7 +21,7 @@ class Evaluation:
     Attributes:
         rows: their number.
         metric: name of the deciding metric.
-        value: the deciding metric, from 0 to 1; a correlation from -1.
+        value: the deciding metric: a share from 0 to 1, a correlation from -1 to 1, or an error.
         interval: its two-sided 95 % interval over rows.
         metrics: all metrics by name, the deciding one among them.
     """
@@ -55,7 +55,7 @@ def evaluate_run(run: Run, *, rows: Literal["validation", "test"] = "validation"
         raise UsageError(f"the run in {run.folder} has no finished model", hint="ackd-deploy distill goes on with it")
     if rows == "test" and run.recipe.data.test is None:
         raise UsageError(f"the recipe of {run.folder} names no test rows", hint="add data.test to the recipe")
-    task = run.recipe.data.task
+    task = run.task
     found = {}
     for name, stage in models.items():
         path = run.predictions(stage)

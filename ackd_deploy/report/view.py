@@ -86,7 +86,7 @@ def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
         reference, ours = predictions[other], predictions[main]
         if not ours.same_rows(reference):
             continue
-        d = paired_difference(run.recipe.data.task, reference.logits, ours.logits, ours.labels)
+        d = paired_difference(run.task, reference.logits, ours.logits, ours.labels)
         test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
         said.append(
             f"T{_spoken(main)[1:]} against {_spoken(other)}: {points(d.difference)} points "

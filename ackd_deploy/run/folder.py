@@ -21,6 +21,7 @@ from ackd_deploy.run.records import ModelRecord, Record
 from ackd_deploy.run.stages import EXPORT, Stage, parse_stage, student_stage
 from ackd_deploy.run.state import RunState, StageEntry, now, read_state, write_state
 from ackd_deploy.run.versions import package_versions
+from ackd_deploy.tasks import Task
 
 __all__ = ["Run"]
 
@@ -153,6 +154,12 @@ class Run:
     def models(self) -> dict[str, Stage[ModelRecord]]:
         """Return the stages of the models that are done, by the model's name, in the order in which they ended."""
         return {stage.model: stage for stage in self.stages() if stage.record is ModelRecord}
+
+    @property
+    def task(self) -> Task:
+        """The task with the recipe's deciding metric, for the labels that its models were trained on."""
+        names = next((names for stage in self.models().values() if (names := self.record(stage).label_names)), ())
+        return self.recipe.data.task_for(names) if names else self.recipe.data.task
 
     def entries(self) -> dict[str, StageEntry]:
         """Return all stages that have begun, by name, done or not."""

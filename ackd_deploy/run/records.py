@@ -109,6 +109,8 @@ class ModelRecord(Record):
     files: dict[str, str] = {}
     """SHA-256 of each file that the model is read from; empty where an ablation keeps none."""
     student: StudentRecord | None = None
+    label_names: tuple[str, ...] = ()
+    """Index to name; absent from earlier runs."""
 
     def held_out(self, name: str) -> tuple[dict[str, float], int]:
         """Return metrics and number of rows of the ``validation`` or the ``test`` rows.

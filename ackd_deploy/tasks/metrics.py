@@ -1,4 +1,4 @@
-"""Metrics of decisions against labels; higher is better for every metric that can decide."""
+"""Metrics as functions of means over rows, and those of classes; `value_metrics` has those of numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACCURACY", "MICRO_F1", "PEARSON", "Metric", "macro_f1"]
+from ackd_deploy.tasks.metric_names import CLASS_F1, MetricName, metric_name
+
+__all__ = [
+    "ACCURACY",
+    "BALANCED_ACCURACY",
+    "EXACT_MATCH",
+    "MACRO_F1",
+    "MCC",
+    "MICRO_F1",
+    "SAMPLES_F1",
+    "WEIGHTED_F1",
+    "Metric",
+    "f1_of_class",
+]
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+
+
+def _one(truth: Array) -> float:
+    return 1.0
 
 
 @dataclass(frozen=True)
@@ -23,62 +40,134 @@ class Metric:
     from decisions again.
 
     Attributes:
-        name: as tables and records have it.
-        rows: (decisions, truth) -> [N, K] statistics of each row.
+        name: as recipes and records have it; `facts` says which way is better.
+        rows: (decisions, truth, number of classes) -> [N, K] statistics of each row.
         of_means: [..., K] means of them -> [...] the metric.
         is_share: whether it is the share of rows that are right (K = 1, each 0 or 1), so that Wilson's interval and
             McNemar's test hold.
+        span: truth -> the change of the metric that counts as 100 points. 1 for shares and correlations; for an
+            error, that of the best constant answer, so that a point of the mean squared error is one of R².
     """
 
     name: str
-    rows: Callable[[Array, Array], Floats]
+    rows: Callable[[Array, Array, int], Floats]
     of_means: Callable[[Floats], Floats]
     is_share: bool = False
+    span: Callable[[Array], float] = _one
 
-    def value(self, decisions: Array, truth: Array) -> float:
+    @property
+    def facts(self) -> MetricName:
+        """Its title, how its figures are written, and which way is better."""
+        return metric_name(self.name)
+
+    def value(self, decisions: Array, truth: Array, classes: int) -> float:
         """Return the metric of N rows."""
-        return float(self.of_means(self.rows(decisions, truth).mean(axis=0)))
+        return float(self.of_means(self.rows(decisions, truth, classes).mean(axis=0)))
 
 
-def macro_f1(hits: Array, positives: Array) -> float:
-    """Mean over classes of F1 = 2 TP / (predicted + labeled), from [C] true positives and [C] sums of both counts.
+def f1_of_class(name: str, index: int | None) -> Metric:
+    """Return F1 of one class.
 
-    Classes that neither occur nor are predicted say nothing and are left out, as in scikit-learn.
+    Args:
+        name: of the class.
+        index: its place among the label names; None while these are not known: the metric has a name then and
+            computes nothing.
     """
-    there = positives > 0
-    return float((2 * hits[there] / positives[there]).mean()) if there.any() else 0.0
+
+    def rows(decisions: Array, truth: Array, classes: int) -> Floats:
+        if index is None:
+            raise ValueError(f"{CLASS_F1}{name} was asked for before its label names were known")
+        predicted, labeled = _indicators(decisions, classes)[:, index], _indicators(truth, classes)[:, index]
+        return np.stack([predicted * labeled, predicted + labeled], axis=1)
+
+    return Metric(f"{CLASS_F1}{name}", rows, _f1)
 
 
-def _right(decisions: Array, truth: Array) -> Floats:
+def _indicators(answers: Array, classes: int) -> Floats:
+    """Return [N, C] zeros and ones of class ids [N] or of booleans [N, C]."""
+    return (answers if answers.ndim == 2 else answers[:, None] == np.arange(classes)).astype(np.float64)
+
+
+def _both(decisions: Array, truth: Array, classes: int) -> tuple[Floats, Floats]:
+    return _indicators(decisions, classes), _indicators(truth, classes)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    # 0 where nothing was counted, as in scikit-learn.
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def _f1(means: Floats) -> Floats:
+    return _ratio(2 * means[..., 0], means[..., 1])
+
+
+def _right(decisions: Array, truth: Array, classes: int) -> Floats:
     return np.asarray(decisions == truth, dtype=np.float64)[:, None]
 
 
-def _positives(decisions: Array, truth: Array) -> Floats:
+def _all_right(decisions: Array, truth: Array, classes: int) -> Floats:
+    return np.asarray((decisions == truth).all(axis=1), dtype=np.float64)[:, None]
+
+
+def _positives(decisions: Array, truth: Array, classes: int) -> Floats:
     hits, positives = (decisions & truth).sum(axis=1), decisions.sum(axis=1) + truth.sum(axis=1)
     return np.stack([hits, positives], axis=1).astype(np.float64)
 
 
-def _f1(means: Floats) -> Floats:
-    hits, positives = means[..., 0], means[..., 1]
-    # No label anywhere, neither given nor predicted: 0, as in scikit-learn.
-    return np.divide(2 * hits, positives, out=np.zeros_like(hits), where=positives > 0)
+def _f1_of_rows(decisions: Array, truth: Array, classes: int) -> Floats:
+    return _f1(_positives(decisions, truth, classes))[:, None]
 
 
-def _moments(decisions: Array, truth: Array) -> Floats:
-    # A correlation does not depend on where 0 is; about the mean, the products keep their digits.
-    a, b = decisions - decisions.mean(), truth - truth.mean()
-    return np.stack([a, b, a * a, b * b, a * b], axis=1)
+def _first(means: Floats) -> Floats:
+    return means[..., 0]
 
 
-def _correlation(means: Floats) -> Floats:
-    a, b, aa, bb, ab = np.moveaxis(means, -1, 0)
-    spread_a, spread_b = aa - a * a, bb - b * b
-    # What is left of a constant's variance is rounding: its correlation is undefined, and counts as 0.
-    varies = (spread_a > 1e-12 * aa) & (spread_b > 1e-12 * bb)
-    scale = np.sqrt(np.where(varies, spread_a * spread_b, 1.0))
-    return np.where(varies, (ab - a * b) / scale, 0.0)
+def _counts(decisions: Array, truth: Array, classes: int) -> Floats:
+    """Return [N, 3C]: for each class whether it was found, the sum of predicted and labeled, and labeled."""
+    predicted, labeled = _both(decisions, truth, classes)
+    return np.concatenate([predicted * labeled, predicted + labeled, labeled], axis=1)
 
 
-ACCURACY = Metric("accuracy", _right, lambda means: means[..., 0], is_share=True)
+def _macro_f1(means: Floats) -> Floats:
+    """Mean over classes of F1 = 2 TP / (predicted + labeled).
+
+    Classes that neither occur nor are predicted say nothing and are left out, as in scikit-learn.
+    """
+    hits, positives, _ = np.split(means, 3, axis=-1)
+    return _ratio(_ratio(2 * hits, positives).sum(axis=-1), (positives > 0).sum(axis=-1).astype(np.float64))
+
+
+def _weighted_f1(means: Floats) -> Floats:
+    """Mean of the classes' F1, each weighted by its labeled rows."""
+    hits, positives, labeled = np.split(means, 3, axis=-1)
+    return _ratio((labeled * _ratio(2 * hits, positives)).sum(axis=-1), labeled.sum(axis=-1))
+
+
+def _balanced_accuracy(means: Floats) -> Floats:
+    """Mean of the recalls of the classes that occur."""
+    hits, _, labeled = np.split(means, 3, axis=-1)
+    return _ratio(_ratio(hits, labeled).sum(axis=-1), (labeled > 0).sum(axis=-1).astype(np.float64))
+
+
+def _mcc(means: Floats) -> Floats:
+    """Matthews correlation of any number of classes; 0 where one class is all of the answers or of the labels.
+
+    Source: J. Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient,
+    Computational Biology and Chemistry 28 (2004).
+    """
+    hits, positives, labeled = np.split(means, 3, axis=-1)
+    predicted = positives - labeled
+    spread = (1 - np.square(predicted).sum(axis=-1)) * (1 - np.square(labeled).sum(axis=-1))
+    varies = spread > 1e-12
+    covariance = hits.sum(axis=-1) - (predicted * labeled).sum(axis=-1)
+    return np.where(varies, covariance / np.sqrt(np.where(varies, spread, 1.0)), 0.0)
+
+
+ACCURACY = Metric("accuracy", _right, _first, is_share=True)
+BALANCED_ACCURACY = Metric("balanced_accuracy", _counts, _balanced_accuracy)
+EXACT_MATCH = Metric("exact_match", _all_right, _first, is_share=True)
+MACRO_F1 = Metric("macro_f1", _counts, _macro_f1)
+MCC = Metric("mcc", _counts, _mcc)
 MICRO_F1 = Metric("micro_f1", _positives, _f1)
-PEARSON = Metric("pearson", _moments, _correlation)
+SAMPLES_F1 = Metric("samples_f1", _f1_of_rows, _first)
+WEIGHTED_F1 = Metric("weighted_f1", _counts, _weighted_f1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd_deploy.tasks.activations import sigmoid
-from ackd_deploy.tasks.metrics import MICRO_F1, Metric, macro_f1
-from ackd_deploy.tasks.task import ProblemType, Task
+from ackd_deploy.tasks.metrics import EXACT_MATCH, MACRO_F1, MICRO_F1, SAMPLES_F1, WEIGHTED_F1, Metric
+from ackd_deploy.tasks.task import ProblemType, Task, by_name
 
 __all__ = ["MULTI_LABEL", "MultiLabel"]
 
@@ -24,7 +24,9 @@ class MultiLabel(Task):
     """Labels are [N, C] zeros and ones; a label applies from a score of 1/2, which is a logit of 0."""
 
     problem_type: ClassVar[ProblemType] = "multi_label_classification"
-    metric: ClassVar[Metric] = MICRO_F1
+    deciding: ClassVar[Mapping[str, Metric]] = by_name(MICRO_F1, MACRO_F1, WEIGHTED_F1, SAMPLES_F1, EXACT_MATCH)
+    shown: ClassVar[tuple[Metric, ...]] = (MICRO_F1, MACRO_F1, EXACT_MATCH)
+    metric: Metric = field(default=MICRO_F1, compare=False)
 
     def decide(self, logits: Array) -> Array:
         """Return booleans [N, C]."""
@@ -53,14 +55,6 @@ class MultiLabel(Task):
     def named(self, decision: Any, label_names: Sequence[str]) -> list[str]:
         """Return the names of the labels that apply."""
         return [name for name, on in zip(label_names, decision, strict=True) if on > 0.5]
-
-    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]:
-        hits, positives = (decisions & truth).sum(axis=0), decisions.sum(axis=0) + truth.sum(axis=0)
-        return {
-            "micro_f1": MICRO_F1.value(decisions, truth),
-            "macro_f1": macro_f1(hits, positives),
-            "exact_match": float((decisions == truth).all(axis=1).mean()),
-        }
 
 
 MULTI_LABEL = MultiLabel()

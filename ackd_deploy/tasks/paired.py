@@ -26,15 +26,18 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Difference:
-    """The deciding metric of a second model minus that of a first, as a share, and what the pairing says of it.
+    """The deciding metric of a second model minus that of a first, and what the pairing says of it.
 
     Attributes:
         rows: that both answered.
-        difference: above 0 where the second is better.
+        difference: in the metric's own unit, a share as a share. The second is better above 0, or below 0 where
+            ``lower_is_better``.
         interval: paired, 95 %.
         only_first, only_second: rows that one alone has right; None unless the metric is a share of right rows, in
             one training each.
         p_value: McNemar's exact test on those rows; None as above.
+        lower_is_better: of the metric.
+        span: of the metric on these rows: the change that counts as 100 points.
     """
 
     rows: int
@@ -43,6 +46,8 @@ class Difference:
     only_first: int | None = None
     only_second: int | None = None
     p_value: float | None = None
+    lower_is_better: bool = False
+    span: float = 1.0
 
     @property
     def verdict(self) -> str:
@@ -54,7 +59,18 @@ class Difference:
         low, high = self.interval
         if (self.p_value is not None and self.p_value >= _LEVEL) or low <= 0 <= high:
             return "no difference shown"
-        return "better" if low > 0 else "worse"
+        return "better" if (low > 0) != self.lower_is_better else "worse"
+
+    @property
+    def loss_in_points(self) -> tuple[float, Interval]:
+        """By how many points the second is worse, with the interval: the one figure that bounds are in.
+
+        A point is a hundredth of a share or a correlation, and of the error of the best constant answer.
+        """
+        factor = 100 / self.span if self.lower_is_better else -100 / self.span
+        low, high = sorted(factor * end for end in self.interval)
+        # Added to 0.0, for -0.0 would be shown with its sign.
+        return 0.0 + factor * self.difference, (0.0 + low, 0.0 + high)
 
     @property
     def is_shown(self) -> bool:
@@ -78,7 +94,7 @@ def paired_difference(task: Task, first: Array, second: Array, labels: Array) ->
     before, after = (task.statistics(logits, labels) for logits in (first, second))
     n = len(labels)
     if not task.metric.is_share:
-        return _resampled(task, [np.concatenate([before, after], axis=1)[None]])
+        return _resampled(task, [np.concatenate([before, after], axis=1)[None]], labels)
     lost, won = int(np.sum(before > after)), int(np.sum(after > before))
     center = (won - lost) / (n + 2)
     half = Z * float(np.sqrt(won + lost + 1 - (won - lost) ** 2 / (n + 2))) / (n + 2)
@@ -102,18 +118,25 @@ def pooled_difference(task: Task, experiments: Sequence[Pairs], labels: Array) -
             np.stack([np.concatenate([task.statistics(side, labels) for side in pair], axis=1) for pair in pairs])
             for pairs in experiments
         ],
+        labels,
     )
 
 
-def _resampled(task: Task, experiments: Sequence[Floats]) -> Difference:
-    """Compare [S, N, 2K] statistics, those of the reference first."""
+def _resampled(task: Task, experiments: Sequence[Floats], labels: Array) -> Difference:
+    """Compare [S, N, 2K] statistics, those of the reference first, of N rows with these labels."""
 
     def gap(means: Floats) -> Floats:
         before, after = np.split(means, 2, axis=-1)
         return task.metric.of_means(after) - task.metric.of_means(before)
 
     observed = np.mean([gap(experiment.mean(axis=1)).mean() for experiment in experiments])
-    return Difference(experiments[0].shape[1], float(observed), bootstrap_interval(experiments, gap))
+    return Difference(
+        len(labels),
+        float(observed),
+        bootstrap_interval(experiments, gap),
+        lower_is_better=task.metric.facts.lower_is_better,
+        span=task.metric.span(task.truth(labels)),
+    )
 
 
 def error_growth(task: Task, first: Array, second: Array, labels: Array) -> tuple[float, Interval]:

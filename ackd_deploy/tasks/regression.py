@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd_deploy.tasks.metrics import PEARSON, Metric
-from ackd_deploy.tasks.task import ProblemType, Task
+from ackd_deploy.tasks.metrics import Metric
+from ackd_deploy.tasks.task import ProblemType, Task, by_name
+from ackd_deploy.tasks.value_metrics import MAE, MSE, PEARSON, RMSE, SPEARMAN
 
 __all__ = ["REGRESSION", "Regression"]
 
@@ -24,8 +25,10 @@ class Regression(Task):
     """Labels are [N] targets; the decision is the model's output itself."""
 
     problem_type: ClassVar[ProblemType] = "regression"
-    metric: ClassVar[Metric] = PEARSON
+    deciding: ClassVar[Mapping[str, Metric]] = by_name(PEARSON, SPEARMAN, MSE, RMSE, MAE)
+    shown: ClassVar[tuple[Metric, ...]] = (PEARSON, SPEARMAN, MSE, MAE)
     has_classes: ClassVar[bool] = False
+    metric: Metric = field(default=PEARSON, compare=False)
 
     def decide(self, logits: Array) -> Array:
         """Return values [N]."""
@@ -59,17 +62,6 @@ class Regression(Task):
     def named(self, decision: Any, label_names: Sequence[str]) -> float:
         """Return the value."""
         return float(decision)
-
-    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]:
-        # Imported here: the service loads this module and does not load scipy.
-        from scipy.stats import rankdata
-
-        return {
-            "pearson": PEARSON.value(decisions, truth),
-            "spearman": PEARSON.value(rankdata(decisions), rankdata(truth)),
-            "mse": float(np.square(decisions - truth).mean()),
-            "mae": float(np.abs(decisions - truth).mean()),
-        }
 
 
 REGRESSION = Regression()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd_deploy.tasks.activations import softmax
-from ackd_deploy.tasks.metrics import ACCURACY, Metric, macro_f1
-from ackd_deploy.tasks.task import ProblemType, Task
+from ackd_deploy.tasks.metrics import ACCURACY, BALANCED_ACCURACY, MACRO_F1, MCC, WEIGHTED_F1, Metric
+from ackd_deploy.tasks.task import ProblemType, Task, by_name
 
 __all__ = ["SINGLE_LABEL", "SingleLabel", "class_recalls"]
 
@@ -23,8 +23,10 @@ class SingleLabel(Task):
     """Labels are [N] class ids; the decision is the class of the largest logit, the first of equal ones."""
 
     problem_type: ClassVar[ProblemType] = "single_label_classification"
-    metric: ClassVar[Metric] = ACCURACY
+    deciding: ClassVar[Mapping[str, Metric]] = by_name(ACCURACY, MACRO_F1, WEIGHTED_F1, BALANCED_ACCURACY, MCC)
+    shown: ClassVar[tuple[Metric, ...]] = (ACCURACY, MACRO_F1)
     exclusive: ClassVar[bool] = True
+    metric: Metric = field(default=ACCURACY, compare=False)
 
     def decide(self, logits: Array) -> Array:
         """Return class ids [N]."""
@@ -53,11 +55,6 @@ class SingleLabel(Task):
     def named(self, decision: Any, label_names: Sequence[str]) -> str:
         """Return the name of a class id."""
         return label_names[int(decision)]
-
-    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]:
-        hits = np.bincount(truth[decisions == truth], minlength=classes)
-        positives = np.bincount(decisions, minlength=classes) + np.bincount(truth, minlength=classes)
-        return {"accuracy": ACCURACY.value(decisions, truth), "macro_f1": macro_f1(hits, positives)}
 
 
 SINGLE_LABEL = SingleLabel()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd_deploy.tasks.metrics import Metric
+from ackd_deploy.tasks.metric_names import CLASS_F1
+from ackd_deploy.tasks.metrics import Metric, f1_of_class
 
 __all__ = ["ProblemType", "Task"]
 
@@ -24,21 +25,51 @@ class Task(ABC):
 
     Attributes:
         problem_type: its name, as Hugging Face's ``config.problem_type`` has it.
-        metric: the deciding metric, which tables and gates use.
+        metric: the deciding metric, which tables and gates use. Tasks that differ in it alone are equal.
+        deciding: the metrics that can decide, by name; F1 of one class is another, where there are classes.
+        shown: the metrics that tables and records hold beside the deciding one.
         has_classes: whether labels are classes; a regression's are numbers.
         exclusive: whether each row has exactly one class, so that its scores sum to 1. Only then are the confidence
             of an answer, its calibration and the recall of a class defined.
     """
 
     problem_type: ClassVar[ProblemType]
-    metric: ClassVar[Metric]
+    deciding: ClassVar[Mapping[str, Metric]]
+    shown: ClassVar[tuple[Metric, ...]]
     has_classes: ClassVar[bool] = True
     exclusive: ClassVar[bool] = False
+    metric: Metric = field(compare=False)
 
     @property
     def several_labels(self) -> bool:
         """Whether a row may have any number of labels."""
         return self.has_classes and not self.exclusive
+
+    def deciding_by(self, name: str | None, label_names: Sequence[str] | None = None) -> Self:
+        """Return this task with another deciding metric.
+
+        Args:
+            name: of the metric; ``f1:CLASS`` for F1 of one class; None: this task as it is.
+            label_names: among which CLASS must be. None where they are not known yet: the metric of a class computes
+                nothing then.
+
+        Raises:
+            ValueError: the task has no metric of that name, or no such class.
+        """
+        if name is None:
+            return self
+        if name in self.deciding:
+            return replace(self, metric=self.deciding[name])
+        allowed = [*self.deciding, *([f"{CLASS_F1}CLASS"] if self.has_classes else [])]
+        label = name.removeprefix(CLASS_F1)
+        if not self.has_classes or label in ("", name):
+            raise ValueError(f"no metric of this task: use {', '.join(allowed)}")
+        if label_names is None:
+            return replace(self, metric=f1_of_class(label, None))
+        if label not in label_names:
+            shown = ", ".join(map(str, label_names[:20])) + (", …" if len(label_names) > 20 else "")
+            raise ValueError(f"there is no class {label!r}: the data has {shown}")
+        return replace(self, metric=f1_of_class(label, list(label_names).index(label)))
 
     @abstractmethod
     def decide(self, logits: Array) -> Array:
@@ -68,9 +99,6 @@ class Task(ABC):
     def named(self, decision: Any, label_names: Sequence[str]) -> Any:
         """Return one row's decision or label for people: a name, a list of names, or a number."""
 
-    @abstractmethod
-    def _metrics(self, decisions: Array, truth: Array, classes: int) -> dict[str, float]: ...
-
     def flips(self, logits: Array, reference: Array) -> int:
         """Return the number of rows whose label differs from the reference's."""
         return int((~self.agree(logits, reference)).sum())
@@ -82,21 +110,34 @@ class Task(ABC):
             ValueError: logits and labels are of different rows, or there are none.
         """
         _same_rows(logits, labels)
-        return self._metrics(self.decide(logits), self.truth(labels), logits.reshape(len(logits), -1).shape[1])
+        decisions, truth, classes = self.decide(logits), self.truth(labels), _classes(logits)
+        found = {metric.name: metric.value(decisions, truth, classes) for metric in self.shown}
+        if self.metric.name not in found:
+            found[self.metric.name] = self.metric.value(decisions, truth, classes)
+        return found
 
     def score(self, logits: Array, labels: Array) -> float:
-        """Return the deciding metric; higher is better.
+        """Return the deciding metric; its ``facts`` say which way is better.
 
         Raises:
             ValueError: logits and labels are of different rows, or there are none.
         """
         _same_rows(logits, labels)
-        return self.metric.value(self.decide(logits), self.truth(labels))
+        return self.metric.value(self.decide(logits), self.truth(labels), _classes(logits))
 
     def statistics(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return what the deciding metric is computed from, [N, K]: see `Metric`."""
         _same_rows(logits, labels)
-        return self.metric.rows(self.decide(logits), self.truth(labels))
+        return self.metric.rows(self.decide(logits), self.truth(labels), _classes(logits))
+
+
+def by_name(*metrics: Metric) -> dict[str, Metric]:
+    """Return metrics by their names."""
+    return {metric.name: metric for metric in metrics}
+
+
+def _classes(logits: Array) -> int:
+    return int(logits.reshape(len(logits), -1).shape[1])
 
 
 def _same_rows(logits: Array, labels: Array) -> None:

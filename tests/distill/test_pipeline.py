@@ -13,8 +13,9 @@ from safetensors.numpy import load_file
 
 from ackd_deploy.distill import distill_run
 from ackd_deploy.distill.pipeline import student_folders
-from ackd_deploy.errors import DataError, HubUnreachable, TrainingDiverged, UsageError
+from ackd_deploy.errors import DataError, HubUnreachable, RecipeError, TrainingDiverged, UsageError
 from ackd_deploy.export.inputs import gather
+from ackd_deploy.report.evaluation import evaluate_run
 from ackd_deploy.run import BANK, TEACHER, Run, student_stage
 
 ALL = ("finetune", "kd", "pkd", "rkd", "codir", "cdl")
@@ -195,11 +196,16 @@ def test_multi_label(new_run: Any, tmp_path: Path) -> None:
         f"data.validation={tmp_path}/validation.csv",
         "data.problem_type=multi_label_classification",
         "data.label=[funny, sad]",
+        "data.metric=f1:sad",
         "distill.baselines=[kd]",
     )
     distill_run(run, device="cpu")
     facts = run.record(run.student)
-    assert facts.primary == "micro_f1"
+    assert facts.primary == "f1:sad"
+    assert list(facts.metrics) == ["micro_f1", "macro_f1", "exact_match", "f1:sad"]
+    # What comes later finds the class by the names that were recorded.
+    evaluation = evaluate_run(run)["ackd"]
+    assert (evaluation.metric, evaluation.value) == ("f1:sad", facts.value)
     assert json.loads(run.path("student", "config.json").read_text())["id2label"] == {"0": "funny", "1": "sad"}
     assert isinstance(found(run)["hardest"][0]["label"], list)
 
@@ -220,6 +226,7 @@ def test_an_exploding_loss_stops_with_step_rows_and_rate(new_run: Any) -> None:
         (["student.layer_map=[1, 9]"], UsageError, "layer 9"),
         (["student.hidden_size=16"], UsageError, "need another student.init"),
         (["data.max_length=128"], DataError, "64 positions"),
+        (["data.metric=f1:joyful"], RecipeError, "data.metric: there is no class 'joyful': the data has negative"),
         (["teacher.model=./nowhere"], DataError, "no such folder"),
         (["teacher.model=google-bert/no-such-model"], HubUnreachable, "hub cannot be reached"),
         (["student.init=./nowhere"], DataError, "student.init"),

@@ -54,6 +54,28 @@ def test_mistakes_inside_a_hub_split_are_named():
 
 
 @pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("metric: acuracy", "use accuracy, macro_f1, weighted_f1, balanced_accuracy, mcc, f1:CLASS, got 'acuracy'"),
+        (
+            "metric: pearson, problem_type: multi_label_classification",
+            "use micro_f1, macro_f1, weighted_f1, samples_f1",
+        ),
+        ("metric: accuracy, problem_type: regression", "use pearson, spearman, mse, rmse, mae, got 'accuracy'"),
+    ],
+)
+def test_a_metric_that_the_task_does_not_have(keys, expected):
+    text = GOOD.replace("b.csv}", f"b.csv, {keys}}}")
+    assert [p for p in problems(text) if "data.metric: no metric of this task" in p and expected in p]
+
+
+def test_a_metric_is_given_by_its_name():
+    recipe = parse_recipe(GOOD, overrides=["data.metric=f1:not a duplicate"])
+    assert recipe.data.task.metric.name == "f1:not a duplicate"
+    assert parse_recipe(GOOD).data.task.metric.name == "accuracy"
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", "data: missing"),

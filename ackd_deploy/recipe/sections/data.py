@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from ackd_deploy.errors import RecipeError
 from ackd_deploy.recipe.sections.base import Count, Section
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import label_name_problem
@@ -70,6 +72,12 @@ class Data(Section):
         "single_label_classification",
         description="The task: one label a text, any number of labels, or a number. Decides losses and metrics.",
     )
+    metric: str | None = Field(
+        None,
+        description="The metric that decides in tables and gates. One label a text: accuracy (the default), macro_f1, "
+        "weighted_f1, balanced_accuracy, mcc or 'f1:CLASS'; several: micro_f1 (the default), macro_f1, weighted_f1, "
+        "samples_f1, exact_match or 'f1:CLASS'; a number: pearson (the default), spearman, mse, rmse or mae.",
+    )
     max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
         128, description="Tokens a text is truncated to, special tokens included."
     )
@@ -86,7 +94,26 @@ class Data(Section):
         "abstention are chosen on them. Absent: none.",
     )
 
+    @field_validator("metric")
+    @classmethod
+    def _metric_of_the_task(cls, metric: str | None, info: ValidationInfo) -> str | None:
+        # Without a valid problem type there is nothing to check it against.
+        if "problem_type" in info.data:
+            task_of(info.data["problem_type"]).deciding_by(metric)
+        return metric
+
     @property
     def task(self) -> Task:
-        """The task of the problem type."""
-        return task_of(self.problem_type)
+        """The task of the problem type with its deciding metric, which computes nothing where it needs label names."""
+        return task_of(self.problem_type).deciding_by(self.metric)
+
+    def task_for(self, label_names: Sequence[str]) -> Task:
+        """Return the same for data or a model with these label names.
+
+        Raises:
+            RecipeError: the metric is that of a class that is not among them.
+        """
+        try:
+            return task_of(self.problem_type).deciding_by(self.metric, label_names)
+        except ValueError as error:
+            raise RecipeError("recipe", [f"data.metric: {error}, got {self.metric!r}"]) from error

@@ -66,7 +66,9 @@ class Gates(Section):
         True, description="Refuse an fp32 graph in which a layer's attention, normalization or GELU was not fused."
     )
     max_accuracy_drop: NonNegative = Field(
-        0.5, description="Points (0 to 100) the metric may fall below the student's."
+        0.5,
+        description="Points the deciding metric may be worse than the student's: hundredths of a share or correlation; "
+        "for an error, hundredths of that of the best constant answer.",
     )
     max_error_growth: NonNegative = Field(
         0.05, description="Share by which the error rate may grow over the student's."
