@@ -66,6 +66,7 @@ class Golden(_Part):
     scores: Annotated[list[float], Field(min_length=1, max_length=MAX_LABELS)] = Field(
         description="After softmax, sigmoid or nothing, in the order of the labels."
     )
+    example: Literal[True] | None = Field(None, description="Answered rightly and surely: fit to be shown.")
 
 
 class Columns(_Part):

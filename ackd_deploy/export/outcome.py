@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from ackd_deploy import console
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.errors import GateFailed
@@ -12,7 +15,7 @@ from ackd_deploy.export.table import variants_table
 from ackd_deploy.export.timing import in_words
 from ackd_deploy.export.variant_report import STUDENT, TEACHER, VariantReport
 from ackd_deploy.run.records import CalibrationRecord, ExportRecord, LatencyRecord
-from ackd_deploy.runtime import Classifier, cpu_info, effective_cpus
+from ackd_deploy.runtime import cpu_info, effective_cpus
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import expected_calibration_error
 
@@ -51,12 +54,11 @@ def export_record(
     )
 
 
-def calibration_record(chosen: Classifier, setting: ExportSetting) -> CalibrationRecord:
-    """ECE of the chosen variant on the validation rows, without and with the fitted temperature."""
+def calibration_record(logits: npt.NDArray[np.float32], setting: ExportSetting) -> CalibrationRecord:
+    """ECE of the chosen variant's logits [N, C] on the validation rows, without and with the fitted temperature."""
     inputs, temperature = setting.inputs, setting.reference.temperature
     if not inputs.validation.task.exclusive:
         return CalibrationRecord(temperature=temperature, ece_before=None, ece_after=None)
-    logits = chosen.run_sorted(inputs.tokens)
     labels = inputs.validation.labels
     return CalibrationRecord(
         temperature=temperature,

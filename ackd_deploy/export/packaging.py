@@ -19,13 +19,11 @@ from ackd_deploy.recipe.sections import Data
 from ackd_deploy.run import package_versions
 from ackd_deploy.run.records import GateRecord
 from ackd_deploy.runtime import Classifier, cpu_info
-from ackd_deploy.tasks.text import Text, split
 
 __all__ = [
     "copy_reader_files",
     "data_columns",
     "final_artifact",
-    "golden_samples",
     "graph_files",
     "make_manifest",
     "provisional_artifact",
@@ -147,7 +145,11 @@ def provisional_artifact(built: Sequence[BuiltVariant], setting: ExportSetting) 
 
 
 def final_artifact(
-    reports: Sequence[VariantReport], chosen: Classifier, setting: ExportSetting, gates: Sequence[GateRecord]
+    reports: Sequence[VariantReport],
+    chosen: Classifier,
+    setting: ExportSetting,
+    gates: Sequence[GateRecord],
+    golden: Sequence[Golden],
 ) -> Path:
     """Write the run's artifact: the chosen variant, and the others that passed.
 
@@ -156,12 +158,12 @@ def final_artifact(
         chosen: the winner, loaded.
         setting: the export.
         gates: of all variants, for the manifest.
+        golden: samples with the winner's answers.
 
     Raises:
         ArtifactError: the student's weights are missing.
     """
     passing = [report.built for report in reports if report.built and not report.refusals(setting.recipe)]
-    golden = golden_samples(chosen, setting.inputs.texts, setting.recipe.export.golden_samples)
     weights = setting.inputs.student / "model.safetensors"
     if not weights.is_file():
         raise ArtifactError(f"{weights} is missing")
@@ -183,12 +185,3 @@ def _place(built: Sequence[BuiltVariant], chosen: str, folder: Path) -> None:
         target = folder / name
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, target)
-
-
-def golden_samples(classifier: Classifier, texts: Sequence[Text], count: int) -> list[Golden]:
-    """Return the first ``count`` texts with the answers of a classifier, for the artifact's self-test."""
-    samples = []
-    for text, answer in zip(texts, classifier.classify(texts[:count]), strict=False):
-        first, pair = split(text)
-        samples.append(Golden(text=first, pair=pair, label=answer.label, scores=list(answer.scores.values())))
-    return samples

@@ -9,6 +9,7 @@ from pathlib import Path
 from ackd_deploy import console
 from ackd_deploy.export.building import build_variants
 from ackd_deploy.export.check_variant import check_variant
+from ackd_deploy.export.golden import golden_samples
 from ackd_deploy.export.graph import export_graph
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.outcome import calibration_record, export_record, print_variants, refusal
@@ -61,9 +62,12 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
             run.fail(EXPORT, record)
             raise refusal(record, setting)
         winner = Classifier.load(artifact, provider, variant=chosen.name)
-        calibration = calibration_record(winner, setting)
+        logits = winner.run_sorted(setting.inputs.tokens)
+        calibration = calibration_record(logits, setting)
+        rows = setting.inputs.validation
+        golden = golden_samples(winner, logits, rows.items, rows.labels, run.recipe.export.golden_samples)
         gates = [gate for variant in record.variants for gate in variant.gates]
-        final = final_artifact(reports, winner, setting, gates)
+        final = final_artifact(reports, winner, setting, gates, golden)
     ended = {"calibration": calibration, "seconds": time.monotonic() - started, "artifact": final.name}
     run.finish(EXPORT, record.model_copy(update=ended))
     return final

@@ -32,11 +32,12 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
     """Return the document; raises a 503 Problem while there is nothing to describe."""
     classifier, _ = lifecycle.ready()
     manifest, settings = classifier.manifest, lifecycle.settings
-    # Golden samples double as examples: they are real, and the answers to them are known.
+    # Some golden samples double as examples: they are real, and answered rightly. Older artifacts mark none.
+    shown = [sample for sample in manifest.golden if sample.example] or [
+        sample for sample in manifest.golden if len(sample.text) + len(sample.pair or "") <= _EXAMPLE_CHARACTERS
+    ]
     examples = [
-        sample.text.strip() if sample.pair is None else [sample.text.strip(), sample.pair.strip()]
-        for sample in manifest.golden
-        if len(sample.text) + len(sample.pair or "") <= _EXAMPLE_CHARACTERS
+        sample.text.strip() if sample.pair is None else [sample.text.strip(), sample.pair.strip()] for sample in shown
     ]
     return {
         "model": manifest.name,

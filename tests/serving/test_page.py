@@ -90,7 +90,7 @@ def test_keyboard_alone(wide: Visit):
             break
     wanted = page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Enter")
-    page.wait_for_function("t => document.querySelector('#results .text').textContent === t", arg=wanted)
+    page.locator("#results .text").get_by_text(wanted, exact=True).wait_for()
     assert wide.trouble == []
 
 
@@ -116,7 +116,7 @@ def test_errors_are_said_in_words(wide: Visit):
     assert "no text yet" in page.text_content("#problem-text")
     page.fill("#text", "x" * 20_001)
     page.click("#submit")
-    page.wait_for_function("document.querySelector('#problem-text').textContent.includes('20001 characters')")
+    page.locator("#problem-text").filter(has_text="20001 characters").wait_for()
     page.screenshot(path=SHOTS / "page-error.png", full_page=True)
     page.fill("#text", "a film")
     page.click("#submit")
