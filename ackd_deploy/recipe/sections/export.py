@@ -39,8 +39,9 @@ class Export(Section):
     )
     golden_samples: Annotated[int, Field(ge=0, le=1000)] = Field(
         8,
-        description="Validation texts stored in the artifact with their answers, for its self-test. They leave with "
-        "it: set 0 where the texts are private; the service then warns that it has no self-test.",
+        description="Validation texts stored in the artifact with their answers, for its self-test and as the page's "
+        "examples. They leave with it: set 0 where the texts are private; the service then warns that it has no "
+        "self-test.",
     )
     fit_temperature: bool = Field(
         False, description="Fit one temperature on a slice of train, so that scores are closer to frequencies."
