@@ -4,7 +4,19 @@
 """
 
 from ackd_deploy.artifact.load import open_artifact
+from ackd_deploy.artifact.quality import CardInfo, ClassQuality, Quality
 from ackd_deploy.artifact.schema import Columns, Golden, Manifest, VariantInfo
 from ackd_deploy.artifact.write import seal, write_artifact
 
-__all__ = ["Columns", "Golden", "Manifest", "VariantInfo", "open_artifact", "seal", "write_artifact"]
+__all__ = [
+    "CardInfo",
+    "ClassQuality",
+    "Columns",
+    "Golden",
+    "Manifest",
+    "Quality",
+    "VariantInfo",
+    "open_artifact",
+    "seal",
+    "write_artifact",
+]

@@ -8,39 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
+from ackd_deploy.artifact.part import MAX_LABELS, Digest, Name, Part, RelativePath, Text
+from ackd_deploy.artifact.quality import CardInfo, Quality
 from ackd_deploy.tasks import ProblemType, Task, task_of
-from ackd_deploy.tasks.label_names import LABEL_NAME, MAX_LABEL_CHARACTERS
 
 __all__ = ["MAX_LABELS", "Columns", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
-MAX_LABELS = 10_000
 SCHEMA_VERSION = 1
 
 EngineName = Literal["onnxruntime", "openvino"]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LABEL_CHARACTERS, pattern=LABEL_NAME)]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
-RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART}){{0,3}}$")]
-Text = Annotated[str, StringConstraints(max_length=100_000)]
 
 
-class _Part(BaseModel):
-    """Base of all parts: unknown keys are errors, values are not coerced, NaN is refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class VariantInfo(_Part):
+class VariantInfo(Part):
     """One way to run the student: a graph, an engine and a precision, and what that takes."""
 
     name: Name = Field(description="Such as fp32 or int8_dynamic.")
@@ -57,7 +38,7 @@ class VariantInfo(_Part):
     )
 
 
-class Golden(_Part):
+class Golden(Part):
     """A sample with the answer that the chosen variant gave when it was gated."""
 
     text: Text
@@ -69,7 +50,7 @@ class Golden(_Part):
     example: Literal[True] | None = Field(None, description="Answered rightly and surely: fit to be shown.")
 
 
-class Columns(_Part):
+class Columns(Part):
     """What the columns of the data were called that the model was made from: so its next data are called too."""
 
     text: Name = "text"
@@ -80,7 +61,7 @@ class Columns(_Part):
     )
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """Everything a reader needs beside the graph and the tokenizer."""
 
     schema_version: Literal[1] = 1
@@ -103,16 +84,12 @@ class Manifest(_Part):
     gates: Annotated[list[dict[str, Any]], Field(max_length=10_000)] = Field(default_factory=list)
     golden: Annotated[list[Golden], Field(max_length=1000)] = Field(default_factory=list)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    quality: Quality | None = Field(None, description="Figures of the chosen variant on the validation rows.")
+    card: CardInfo | None = Field(None, description="For the model card's metadata.")
     columns: Columns | None = Field(None, description="Names of columns; absent: text, text_pair and label.")
     files: Annotated[dict[RelativePath, Digest], Field(max_length=1000)] = Field(
         default_factory=dict, description="SHA-256 of every file but ackd.json itself."
     )
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Written where it says something: readers from before an optional field then read artifacts without it, and
-        # refuse those with it, which they would misread.
-        return {name: value for name, value in dump(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:

@@ -45,6 +45,5 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     write_text(folder / CARD, render_card(manifest))
     digests = {name: sha256_file(folder / name) for name in list_files(folder) if name != MANIFEST}
     manifest = manifest.model_copy(update={"files": digests})
-    # Fields that say nothing are left out: readers that do not know them take artifacts that do not use them.
-    write_json(folder / MANIFEST, manifest.model_dump(mode="json", exclude_none=True))
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return open_artifact(folder)
