@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from typing import Any
 
+import yaml
+
+from ackd_deploy.artifact.card_metadata import card_metadata
 from ackd_deploy.artifact.schema import Manifest
 from ackd_deploy.escaping import visible
+from ackd_deploy.tasks.metric_names import metric_name
 
 __all__ = ["render_card"]
+
+
+_ACKD = (
+    "ACKD (*Adaptive Contrastive Knowledge Distillation for BERT Compression*, Guo et al., Findings of ACL 2023: a "
+    "contrastive loss on hidden states whose samples are reweighted by how hard they are) is here a **reconstruction "
+    "from the paper's abstract and its nearest relatives**, made without the authors' code. The figures above are this "
+    "model's own and say nothing about the paper's."
+)
+_METHODS = {
+    "ackd": _ACKD,
+    "cdl": "The contrastive part of ACKD, without its adaptive weights. " + _ACKD,
+    "kd": "Knowledge distillation: the student learns from labels and from the teacher's logits (Hinton et al. 2015).",
+    "pkd": "Patient knowledge distillation: logits and normalized [CLS] states (Sun et al. 2019).",
+    "rkd": "Relational knowledge distillation: logits, and distances and angles between texts (Park et al. 2019).",
+    "codir": "Contrastive distillation on intermediate representations: logits and [CLS] states (Sun et al. 2020).",
+    "finetune": "The small model was trained on the labels alone; nothing was distilled.",
+}
+_EXAMPLE_CHARACTERS = 200
+_TEXT, _PAIR = ("a warm, funny and moving film",), ("the film is warm", "the film is cold")
 
 
 def render_card(manifest: Manifest) -> str:
@@ -27,11 +51,42 @@ def render_card(manifest: Manifest) -> str:
         finalize=lambda value: visible(value) if isinstance(value, str) else value,
     )
     environment.filters["cell"] = _cell
-    environment.filters["yaml"] = _yaml
+    environment.filters["share"] = lambda value: f"{100 * value:.1f}"
     source = resources.files("ackd_deploy.artifact").joinpath("card.md.j2").read_text(encoding="utf-8")
+    quality, method = manifest.quality, manifest.provenance.get("method")
+    example = _example(manifest)
+    quoted = ", ".join(f'"{text}"' for text in example)
+    asked = {"pairs": [list(example)]} if manifest.text_pairs else {"text": example[0]}
     return environment.from_string(source).render(
-        manifest=manifest, sizes={variant.name: f"{variant.size_bytes / 1e6:.1f}" for variant in manifest.variants}
+        manifest=manifest,
+        metadata=yaml.safe_dump(card_metadata(manifest), sort_keys=False, allow_unicode=True, width=1000),
+        made={None: "that existed already", "finetune": "trained"}.get(method, "distilled"),
+        method_text=_METHODS.get(str(method), ""),
+        sizes={variant.name: f"{variant.size_bytes / 1e6:.1f}" for variant in manifest.variants},
+        quality=quality,
+        metric=metric_name(quality.metric) if quality else None,
+        others=[
+            (metric_name(name).title, metric_name(name).show(value) + metric_name(name).unit)
+            for name, value in (quality.metrics.items() if quality else ())
+            if quality and name != quality.metric
+        ],
+        python_example=f"({quoted})" if manifest.text_pairs else quoted,
+        json_example=json.dumps(asked, ensure_ascii=False),
+        optimum_example=quoted,
     )
+
+
+def _example(manifest: Manifest) -> tuple[str, ...]:
+    """Return a text, or both of a pair, that stands in Python, JSON and a shell's quotes as it is."""
+    for sample in manifest.golden:
+        texts = (sample.text,) if sample.pair is None else (sample.text, sample.pair)
+        if sample.example and all(map(_plain, texts)):
+            return tuple(text.strip() for text in texts)
+    return _PAIR if manifest.text_pairs else _TEXT
+
+
+def _plain(text: str) -> bool:
+    return len(text) <= _EXAMPLE_CHARACTERS and text.isprintable() and not set("'\"`\\") & set(text)
 
 
 def _cell(value: Any) -> str:
@@ -39,7 +94,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(_cell(part) for part in value) or "none"
     if isinstance(value, dict):
@@ -48,7 +103,3 @@ def _cell(value: Any) -> str:
     for mark in "\\`*_[]<>|#":
         text = text.replace(mark, "\\" + mark)
     return text
-
-
-def _yaml(value: str) -> str:
-    return "'" + " ".join(value.split()).replace("'", "''") + "'"

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ackd_deploy.artifact import Columns, Golden, Manifest, VariantInfo, seal, write_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.export.card_info import card_info
 from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
@@ -111,6 +112,7 @@ def make_manifest(
             **(provenance or {}),
         },
         columns=data_columns(run.recipe.data),
+        card=card_info(run.recipe, winner.precision),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ackd_deploy.recipe.sections import Data, Distill, Export, Gates, Section, Student, Teacher
+from ackd_deploy.recipe.sections import Card, Data, Distill, Export, Gates, Section, Student, Teacher
 
 __all__ = ["Recipe"]
 
@@ -27,6 +27,7 @@ class Recipe(Section):
     distill: Distill = Field(Distill(), description="Its training.")
     export: Export = Field(Export(), description="Graphs to try.")
     gates: Gates = Field(Gates(), description="Bounds that they must keep.")
+    card: Card = Field(Card(), description="Metadata of the model card.")
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Recipe:

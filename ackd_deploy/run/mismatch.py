@@ -9,7 +9,7 @@ from ackd_deploy.recipe import Recipe
 __all__ = ["recipe_differences"]
 
 # What these sections say is used only after distillation: changing them redoes the export, not the training.
-_LATE_SECTIONS = frozenset({"export", "gates", "description"})
+_LATE_SECTIONS = frozenset({"export", "gates", "card", "description"})
 
 
 def recipe_differences(old: Recipe, new: Recipe) -> list[str]:

@@ -1,6 +1,7 @@
 """The recipe's sections: every key with its type, default, bounds and description. Nothing here imports torch."""
 
 from ackd_deploy.recipe.sections.base import Optimization, Section
+from ackd_deploy.recipe.sections.card import Card
 from ackd_deploy.recipe.sections.contrastive import Cdl, Negatives, Sar
 from ackd_deploy.recipe.sections.data import Data, HubSplit
 from ackd_deploy.recipe.sections.distill import Distill, Method
@@ -8,6 +9,7 @@ from ackd_deploy.recipe.sections.export import Export, Gates, Variant
 from ackd_deploy.recipe.sections.models import Finetune, LayerMap, Student, Teacher
 
 __all__ = [
+    "Card",
     "Cdl",
     "Data",
     "Distill",
