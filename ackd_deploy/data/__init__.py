@@ -4,7 +4,7 @@ from ackd_deploy.data.batches import bucketed_batches, sorted_batches
 from ackd_deploy.data.encode import encode_rows
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
-from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.source import load_rows, load_texts
 from ackd_deploy.data.split import calibration_slice, shared_rows, subset, tuning_split
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "calibration_slice",
     "encode_rows",
     "load_rows",
+    "load_texts",
     "shared_rows",
     "sorted_batches",
     "subset",

@@ -19,7 +19,11 @@ def data_fingerprints(data: Data) -> dict[str, str]:
         DataError: a file is missing or cannot be read.
     """
     sources = {"data.train": data.train, "data.validation": data.validation, "data.test": data.test}
-    return {key: _fingerprint(source) for key, source in sources.items() if source is not None}
+    found = {key: _fingerprint(source) for key, source in sources.items() if source is not None}
+    if further := data.unlabeled_sources:
+        parts = "\0".join(map(_fingerprint, further))
+        found["data.unlabeled"] = hashlib.sha256(parts.encode()).hexdigest()
+    return found
 
 
 def _fingerprint(source: str | HubSplit) -> str:

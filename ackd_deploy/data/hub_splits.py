@@ -99,6 +99,7 @@ def read_hub(split: HubSplit, wanted: Sequence[str]) -> Table:
             for column, feature in dataset.features.items()
             if (names := _class_names(datasets.ClassLabel, feature))
         },
+        present=list(dataset.column_names),
     )
 
 

@@ -25,7 +25,8 @@ class LabeledTexts:
         texts: [N] strings, none empty.
         pairs: [N] second texts, or None where the task has one text.
         labels: [N] int64 class ids for single-label classification; [N] float32 targets for regression;
-            [N, C] float32 zeros and ones for multi-label classification.
+            [N, C] float32 zeros and ones for multi-label classification. Only rows of ``data.unlabeled`` have
+            none, marked as `unlabeled.has_label` says.
         label_names: [C] names, index to name; ``("score",)`` for regression.
         problem_type: as Hugging Face's ``config.problem_type`` names it.
     """

@@ -22,6 +22,7 @@ class Table:
         numbers: [N] where each record stands.
         columns: name to [N] values as the source has them.
         class_names: for columns of class ids, or of lists of them, that carry names (Hugging Face's ClassLabel).
+        present: the names of all columns of the source, whether they were wanted or not.
     """
 
     source: str
@@ -29,6 +30,7 @@ class Table:
     numbers: list[int]
     columns: dict[str, list[Any]]
     class_names: dict[str, list[str]] = field(default_factory=dict)
+    present: Sequence[str] = ()
 
 
 def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = None, encoding: str = "utf-8") -> Table:
@@ -52,4 +54,11 @@ def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = Non
             numbers.append(number)
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
-        return Table(records.source, records.noun, numbers, dict(zip(names, columns, strict=True)), records.class_names)
+        return Table(
+            records.source,
+            records.noun,
+            numbers,
+            dict(zip(names, columns, strict=True)),
+            records.class_names,
+            records.columns,
+        )

@@ -1,4 +1,4 @@
-"""The teacher feature bank: logits and pooled features of every training row, computed once and memory-mapped.
+"""The teacher feature bank: logits and pooled features of every row of the transfer set, computed once, memory-mapped.
 
 The frozen teacher runs once over the data. Its features are the positives and the negatives of every step and every
 method. They stay exact, unlike the momentum memories of CRD and CoDIR.
@@ -115,7 +115,7 @@ def build_bank(
 
     Args:
         teacher: classifier; frozen.
-        encoded: the training rows.
+        encoded: the transfer set: the training rows, and those without labels.
         folder: the bank's folder.
         key: from `bank_key`; a bank of another key is removed with a warning.
         device: where to compute.

@@ -18,9 +18,10 @@ from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
-from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.source import load_rows, load_texts
 from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
+from ackd_deploy.data.unlabeled import joined, without_labels
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
 from ackd_deploy.models.fingerprint import model_fingerprint
@@ -180,15 +181,41 @@ class Context:
 
     def _held_out(self, source: str | HubSplit, name: str) -> LabeledTexts:
         rows = load_rows(source, self.recipe.data, self.train_rows.label_names)
-        shared = len(shared_rows(self.train_rows, rows))
-        if shared:
-            warn(f"{shared} of {len(rows)} {name} rows are in the training data too")
+        for known, what in ((self.train_rows, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
+            if known is not None and (shared := len(shared_rows(known, rows))):
+                warn(f"{shared} of {len(rows)} {name} rows are in {what} too")
         return rows
+
+    @cached_property
+    def unlabeled_rows(self) -> LabeledTexts | None:
+        """The rows without labels; None where the recipe names none."""
+        data, found = self.recipe.data, None
+        for source in data.unlabeled_sources:
+            rows = without_labels(*load_texts(source, data), like=self.train_rows)
+            found = rows if found is None else joined(found, rows)
+        if found is not None and self.tuning_rows is not None:
+            seen = shared_rows(self.tuning_rows, found)
+            if len(seen):
+                self.log(f"{len(seen)} of {len(found)} unlabeled texts are among data.tuning_rows: they are left out")
+                found = found.take(np.setdiff1d(np.arange(len(found)), seen))
+        return found
+
+    @cached_property
+    def transfer_rows(self) -> LabeledTexts:
+        """The transfer set, on which the teacher answers: the training rows and, after them, those without labels."""
+        return self.train_rows if self.unlabeled_rows is None else joined(self.train_rows, self.unlabeled_rows)
 
     @cached_property
     def train(self) -> Encoded:
         """The training rows as token ids."""
         return encode_rows(self.train_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    @cached_property
+    def transfer(self) -> Encoded:
+        """The transfer set as token ids."""
+        if self.unlabeled_rows is None:
+            return self.train
+        return encode_rows(self.transfer_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
 
     @cached_property
     def validation(self) -> Encoded:

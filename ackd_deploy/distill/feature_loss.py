@@ -89,7 +89,7 @@ class FeatureLoss(nn.Module):
         Args:
             hidden_states: of the student, M + 1 tensors [B, T, H].
             batch: which rows they are.
-            labels: of all training rows.
+            labels: of all rows; of those without one, the teacher's decision.
         """
         pooled = pool_layers(hidden_states, batch.attention_mask, self._layers, self._pooling)
         student = normalize(pooled if self.projection is None else self.projection(pooled))

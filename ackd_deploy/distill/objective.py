@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ackd_deploy.data.unlabeled import has_label
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.feature_loss import FeatureLoss
 from ackd_deploy.distill.losses.outputs import kd_loss, task_loss
@@ -16,11 +17,14 @@ from ackd_deploy.distill.methods import LossWeights, loss_weights
 from ackd_deploy.distill.sar.reweighting import Reweighting
 from ackd_deploy.distill.sar.weight_log import HardestSamples
 from ackd_deploy.recipe.sections import Distill
+from ackd_deploy.tasks import Task, task_of
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.process_group import ProcessGroup
 
 __all__ = ["DistillObjective", "student_objective"]
+
+_ROWS_AT_ONCE = 65_536
 
 
 class DistillObjective(Objective):
@@ -28,7 +32,7 @@ class DistillObjective(Objective):
 
     Args:
         weights: what the loss is made of.
-        labels: [N] or [N, C] of the training rows.
+        labels: [N] or [N, C] of the rows; those without one are marked as `unlabeled.has_label` says.
         problem_type: as in the recipe.
         kd_temperature: T of the loss against the teacher's logits.
         device: of the student.
@@ -55,7 +59,15 @@ class DistillObjective(Objective):
         self._problem_type = problem_type
         self._kd_temperature = kd_temperature
         self._bank = bank
-        self._labels = torch.from_numpy(np.array(labels)).to(device)
+        labeled = has_label(labels)
+        self._all_labeled = bool(labeled.all())
+        self._labeled = torch.from_numpy(labeled).to(device)
+        self._labels = torch.from_numpy(_with_placeholders(labels, labeled)).to(device)
+        # The contrast needs to know which sentences have another label: of rows without one the teacher decides.
+        self._contrast_labels = self._labels
+        if feature_loss is not None and bank is not None and not self._all_labeled:
+            known = _with_teacher_labels(labels, labeled, bank, task_of(problem_type))
+            self._contrast_labels = torch.from_numpy(known).to(device)
         self._class_weights = None
         if class_weights is not None:
             # Rounded on the CPU: a device may have no float64.
@@ -69,11 +81,16 @@ class DistillObjective(Objective):
     def forward(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
         """Return each loss by name and their weighted sum ``loss``; see `Objective`."""
         weights = self.weights
-        labels = self._labels[torch.from_numpy(batch.local_rows).to(self._labels.device)]
+        index = torch.from_numpy(batch.local_rows).to(self._labels.device)
         losses: dict[str, Tensor] = {}
         total = outputs.logits.new_zeros((), dtype=torch.float32)
         if weights.ce > 0:
+            labels = self._labels[index]
             ce = task_loss(self._problem_type, outputs.logits, labels, class_weights=self._class_weights)
+            if not self._all_labeled:
+                # Each row counts once in a batch's mean, also where it has no label: the part of CE in the loss is
+                # the share of the labeled rows, and no single one of them outweighs the others in a batch of its own.
+                ce = torch.where(self._labeled[index], ce, 0.0)
             losses["ce"] = batch.fraction * ce.mean()
             total = total + weights.ce * losses["ce"]
         if self._bank is not None and weights.kd > 0:
@@ -82,7 +99,7 @@ class DistillObjective(Objective):
             losses["kd"] = batch.fraction * kd.mean()
             total = total + weights.kd * losses["kd"]
         if self.features is not None and weights.feature_weight > 0:
-            losses[weights.feature] = self.features(outputs.hidden_states, batch, self._labels)
+            losses[weights.feature] = self.features(outputs.hidden_states, batch, self._contrast_labels)
             total = total + weights.feature_weight * losses[weights.feature]
         return {"loss": total, **losses}
 
@@ -109,6 +126,24 @@ class DistillObjective(Objective):
             self._reweighting.load_state(tensors)
 
 
+def _with_placeholders(labels: NDArray[Any], labeled: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return labels with 0 where a row has none, so that a loss can be computed of every row and then left out."""
+    known = np.array(labels)
+    known[~labeled] = 0
+    return known
+
+
+def _with_teacher_labels(
+    labels: NDArray[Any], labeled: NDArray[np.bool_], bank: TeacherBank, task: Task
+) -> NDArray[Any]:
+    """Return labels with the teacher's decision where a row has none."""
+    known = np.array(labels)
+    missing = np.flatnonzero(~labeled)
+    for rows in np.array_split(missing, -(-len(missing) // _ROWS_AT_ONCE)):
+        known[rows] = task.decide(bank.logits(rows).cpu().numpy())
+    return known
+
+
 def student_objective(
     method: str,
     distill: Distill,
@@ -128,7 +163,7 @@ def student_objective(
     Args:
         method: as in the recipe.
         distill: the recipe's section.
-        labels: [N] or [N, C] of the training rows.
+        labels: [N] or [N, C] of the rows that it is trained on; some may have none.
         problem_type: as in the recipe.
         class_weights: [C] in the loss against the labels; None: all 1.
         bank: the teacher's; None where the method needs none.

@@ -92,7 +92,7 @@ def prepare(
         # The first process writes the files that all of them read.
         context.check_tokenizer()
         context.check_balance()
-        _ = context.train, context.validation, context.test
+        _ = context.train, context.transfer, context.validation, context.test
     context.process_group.wait()
     if TEACHER in todo:
         make_teacher(context)

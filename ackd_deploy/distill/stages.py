@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import save
 
 from ackd_deploy.console import warn
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.methods import loss_weights, poolings
@@ -77,24 +78,26 @@ def make_teacher(context: Context) -> None:
             device=context.device,
             class_weights=context.class_weights,
         )
-        outcome = _train(context, TEACHER, model, objective, recipe.teacher.finetune, seed=recipe.seed)
-    _conclude(context, TEACHER, model, folder=run.path("teacher"), outcome=outcome)
+        outcome = _train(context, TEACHER, model, objective, context.train, recipe.teacher.finetune, seed=recipe.seed)
+    _conclude(context, TEACHER, model, context.train, folder=run.path("teacher"), outcome=outcome)
 
 
 def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
     """Fill and check the bank for these methods; None where none of them looks at the teacher."""
     distill = context.recipe.distill
     if not any(loss_weights(method, distill).needs_bank for method in methods):
+        if context.unlabeled_rows is not None:
+            warn(f"none of the methods {', '.join(methods)} looks at the teacher: data.unlabeled is not used")
         return None
     run, folder = context.run, context.run.path("bank")
     sha256 = sha256_file(run.path("teacher", "model.safetensors"))
-    key = bank_key(sha256, context.train, context.layers, poolings(methods, distill), context.dtype)
+    key = bank_key(sha256, context.transfer, context.layers, poolings(methods, distill), context.dtype)
     if context.process_group.is_first:
         began, known = time.perf_counter(), run.is_done(BANK) and run.record(BANK).key == key
         if not known:
             run.start(BANK)
         with interruption() as stop:
-            build_bank(teacher, context.train, folder, key, context.device, context.dtype, stop=stop)
+            build_bank(teacher, context.transfer, folder, key, context.device, context.dtype, stop=stop)
         if not known:
             size = sum(file.stat().st_size for file in folder.glob("*.bin"))
             run.finish(BANK, BankRecord(key=key, size_bytes=size, seconds=time.perf_counter() - began))
@@ -125,7 +128,10 @@ def train_student(
         folder: for the student's weights; None: only its predictions and figures are kept.
         seed: of this training.
     """
-    recipe, rows = context.recipe, context.train_rows
+    recipe = context.recipe
+    # A method without a teacher has nothing to learn from rows without labels.
+    distills = loss_weights(method, recipe.distill).needs_bank
+    encoded, rows = (context.transfer, context.transfer_rows) if distills else (context.train, context.train_rows)
     model = build_student(
         teacher,
         recipe.student,
@@ -136,17 +142,17 @@ def train_student(
     objective = student_objective(
         method,
         recipe.distill,
-        labels=context.train.labels,
+        labels=encoded.labels,
         problem_type=rows.problem_type,
         class_weights=context.class_weights,
-        bank=bank,
+        bank=bank if distills else None,
         student_width=model.config.hidden_size,
         layers=recipe.student.layers,
         seed=seed,
         device=context.device,
         process_group=context.process_group,
     )
-    outcome = _train(context, stage, model, objective, recipe.distill, seed=seed)
+    outcome = _train(context, stage, model, objective, encoded, recipe.distill, seed=seed)
     weighed = objective.hardest if bank is not None else None
     listed = weighed if objective.weights.sar != "uniform" else None
     student = StudentRecord(
@@ -159,7 +165,7 @@ def train_student(
         hardest=None if listed is None or bank is None else hardest_rows(listed, rows, bank),
         label_errors=None if listed is None or bank is None else likely_label_errors(listed, rows, bank),
     )
-    _conclude(context, stage, model, folder=folder, outcome=outcome, student=student)
+    _conclude(context, stage, model, encoded, folder=folder, outcome=outcome, student=student)
 
 
 def _sar_statistics(outcome: Outcome) -> dict[str, float | None]:
@@ -171,6 +177,7 @@ def _train(
     stage: Stage[ModelRecord],
     model: Any,
     objective: DistillObjective,
+    encoded: Encoded,
     optimization: Optimization,
     *,
     seed: int,
@@ -186,17 +193,18 @@ def _train(
         checkpoint_steps=context.recipe.distill.checkpoint_steps,
     )
     placement = Placement(device=context.device, dtype=context.dtype, process_group=group)
-    key = {"stage": stage.name, "data": context.train.fingerprint, "processes": group.size}
+    key = {"stage": stage.name, "data": encoded.fingerprint, "processes": group.size}
     checkpoints = Checkpoints(run.path("checkpoints", stage.name), key)
     with interruption() as stop:
         persistence = Persistence(checkpoints=checkpoints, metrics=MetricsLog(run, stage.name), stop=stop)
-        return train(model, objective, context.train, settings, placement, persistence)
+        return train(model, objective, encoded, settings, placement, persistence)
 
 
 def _conclude(
     context: Context,
     stage: Stage[ModelRecord],
     model: Any,
+    encoded: Encoded,
     *,
     folder: Path | None,
     outcome: Outcome | None,
@@ -227,6 +235,7 @@ def _conclude(
             interval=metric_interval(task, logits, validation.labels),
             validation_rows=len(validation),
             train_rows=len(context.train),
+            unlabeled_rows=len(encoded) - len(context.train) or None,
             test_metrics=None if test is None else found_on_test,
             test_rows=None if test is None else len(test),
             parameters=sum(p.numel() for p in model.parameters()),
@@ -236,7 +245,7 @@ def _conclude(
             threads=torch.get_num_threads(),
             processes=context.process_group.size,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
-            data_fingerprint=context.train.fingerprint,
+            data_fingerprint=encoded.fingerprint,
             cpu=cpu_info(),
             training=None if outcome is None else outcome.record(),
             size_bytes=size,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.data.balance import class_weights, warn_of_imbalance
-from ackd_deploy.data.source import load_rows
+from ackd_deploy.data.source import load_rows, load_texts
 from ackd_deploy.data.split import subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError
@@ -94,4 +94,9 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
             distant.append(key)
         elif source is not None:
             load_rows(source, data, names)
-    return distant
+    for source in data.unlabeled_sources:
+        if isinstance(source, HubSplit):
+            distant.append("data.unlabeled")
+        else:
+            load_texts(source, data)
+    return list(dict.fromkeys(distant))

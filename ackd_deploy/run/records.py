@@ -91,6 +91,8 @@ class ModelRecord(Record):
     """Of the deciding metric, over rows."""
     validation_rows: int
     train_rows: int
+    unlabeled_rows: int | None = None
+    """Further rows that it was trained on without their labels, by the teacher's answers."""
     test_metrics: dict[str, float] | None = None
     test_rows: int | None = None
     parameters: int

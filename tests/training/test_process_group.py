@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ackd_deploy.training.process_group import ProcessGroup
+from tests.conftest import SENTENCES
 
 
 @pytest.fixture
@@ -33,7 +34,9 @@ def losses(folder: Path) -> dict[tuple[str, int], dict[str, float]]:
     return {(line["stage"], line["step"]): line for line in lines}
 
 
-def distill(recipe: Path, folder: Path, teacher: Path, batch: int, launcher: list[str], baselines: str) -> None:
+def distill(
+    recipe: Path, folder: Path, teacher: Path, batch: int, launcher: list[str], baselines: str, unlabeled: Path | None
+) -> None:
     settings = [
         # torchrun takes --run for an abbreviation of an option of its own, so the run is named in two parts.
         f"name={folder.name}",
@@ -45,6 +48,7 @@ def distill(recipe: Path, folder: Path, teacher: Path, batch: int, launcher: lis
         # 75 rows: the last batch is a small one, of unequal parts.
         "data.train_rows=75",
         "distill.sar.warmup_ratio=0.3",
+        f"data.unlabeled={unlabeled or 'null'}",
     ]
     overrides = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, *launcher, "-m", "ackd_deploy", "distill", str(recipe), *overrides]
@@ -76,8 +80,12 @@ ACCELERATE += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_proc
 def test_two_processes_are_as_one_with_the_doubled_batch(
     tiny_recipe: Path, plain_teacher: Path, tmp_path: Path, launcher: list[str], baselines: str
 ) -> None:
-    distill(tiny_recipe, tmp_path / "one", plain_teacher, 32, [], baselines)
-    distill(tiny_recipe, tmp_path / "two", plain_teacher, 16, launcher, baselines)
+    # 20 further rows without labels in one of the two: some batches then have labels in one process alone.
+    unlabeled = None if baselines else tmp_path / "unlabeled.csv"
+    if unlabeled:
+        unlabeled.write_text("\n".join(["text", *(f"{row} {SENTENCES[row % 8][0]}" for row in range(20))]))
+    distill(tiny_recipe, tmp_path / "one", plain_teacher, 32, [], baselines, unlabeled)
+    distill(tiny_recipe, tmp_path / "two", plain_teacher, 16, launcher, baselines, unlabeled)
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert one.keys() == two.keys()
     methods = [*(name for name in baselines.split(", ") if name), "ackd"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.data.unlabeled import has_label
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.sar.weight_log import HardestSamples, HardSample
 from ackd_deploy.run.records import HardSentence
@@ -23,7 +24,7 @@ def hardest_rows(
 
     Args:
         hardest: the running means of the training.
-        rows: the training rows.
+        rows: that the training was on, with and without labels.
         bank: holds the teacher's logits of the same rows.
         count: how many.
     """
@@ -48,7 +49,8 @@ def likely_label_errors(
 
 def _entry(sample: HardSample, rows: LabeledTexts, bank: TeacherBank) -> HardSentence:
     logits = bank.logits(np.array([sample.row], dtype=np.int64)).double().cpu().numpy()
-    label = rows.task.named(rows.labels[sample.row], rows.label_names)
+    given = rows.labels[sample.row : sample.row + 1]
+    label = rows.task.named(given[0], rows.label_names) if has_label(given)[0] else None
     teacher_label = rows.task.named(rows.task.decide(logits)[0], rows.label_names)
     return HardSentence(
         row=sample.row,
@@ -60,5 +62,5 @@ def _entry(sample: HardSample, rows: LabeledTexts, bank: TeacherBank) -> HardSen
         times=sample.times,
         teacher_label=teacher_label,
         teacher_share=float(softmax(logits).max()) if rows.task.exclusive else None,
-        likely_label_error=teacher_label != label if rows.task.has_classes else None,
+        likely_label_error=teacher_label != label if label is not None and rows.task.has_classes else None,
     )

@@ -56,6 +56,11 @@ class Data(Section):
     test: str | HubSplit | None = Field(
         None, description="Further held-out rows. Nothing is decided on them; `ablate` reports them beside validation."
     )
+    unlabeled: str | HubSplit | list[str | HubSplit] | None = Field(
+        None,
+        description="Further texts to distill on, without labels: one source or several, with the same text columns; "
+        "a label column is ignored. The teacher labels them. Methods without a teacher never see them.",
+    )
     delimiter: Literal[",", ";", "\t", "|"] | None = Field(
         None, description="Between the fields of .csv files; absent: the one that the header has the columns with."
     )
@@ -82,7 +87,7 @@ class Data(Section):
         128, description="Tokens a text is truncated to, special tokens included."
     )
     train_rows: Count | None = Field(
-        None, description="Train on a subset of so many rows, drawn by the seed; absent: on all."
+        None, description="Train on a subset of so many labeled rows, drawn by the seed; absent: on all."
     )
     calibration_rows: Count = Field(
         512,
@@ -101,6 +106,13 @@ class Data(Section):
         if "problem_type" in info.data:
             task_of(info.data["problem_type"]).deciding_by(metric)
         return metric
+
+    @property
+    def unlabeled_sources(self) -> list[str | HubSplit]:
+        """The sources of texts without labels; there may be none."""
+        if self.unlabeled is None:
+            return []
+        return list(self.unlabeled) if isinstance(self.unlabeled, list) else [self.unlabeled]
 
     @property
     def task(self) -> Task:
