@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 
-from ackd_deploy.escaping import visible, visible_json
+from ackd_deploy.escaping import shortened, visible, visible_json
 
 __all__ = ["emit_json", "log", "print_result", "print_table", "progress", "warn"]
 
@@ -36,12 +36,12 @@ def _stderr() -> Console:
 
 def log(message: str) -> None:
     """Print a log line on stderr."""
-    _stderr().print(escape(message))
+    _stderr().print(escape(shortened(message)))
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
-    _stderr().print(f"[yellow]warning:[/yellow] {escape(message)}")
+    _stderr().print(f"[yellow]warning:[/yellow] {escape(shortened(message))}")
 
 
 def print_result(message: str) -> None:

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ackd_deploy.escaping import shortened
+
 __all__ = [
     "AckdError",
     "ArtifactError",
@@ -48,9 +50,9 @@ class AckdError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = shortened(message)
+        self.hint = None if hint is None else shortened(hint)
+        super().__init__(self.message)
 
 
 class UsageError(AckdError):

@@ -6,23 +6,28 @@ one rename, so that a crash at any point leaves the old file or the new one and 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ackd_deploy.errors import ArtifactError
+from ackd_deploy.errors import ArtifactError, first_line
+from ackd_deploy.json_text import parse_json
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
     "confined",
+    "expanded",
     "fsync_folder",
+    "read_bounded",
     "read_json",
     "remove_leftovers",
     "restore_folder",
@@ -34,6 +39,7 @@ __all__ = [
 ]
 
 _TEMPORARY = ".tmp-"
+_MAX_JSON = 100_000_000
 
 
 def fsync_folder(folder: Path) -> None:
@@ -97,18 +103,40 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, text + "\n")
 
 
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most ``limit`` bytes: the file that was opened is the one that is checked.
+
+    Raises:
+        OSError: it cannot be read, is larger, or is a pipe or a device, which may give bytes without end or none.
+    """
+    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with open(handle, "rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EINVAL, f"larger than {limit:,} bytes", str(path))
+    return content
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        ArtifactError: the file is missing or holds no JSON.
+        ArtifactError: the file is missing, no regular file, too large, or holds no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_bounded(path, _MAX_JSON))
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} is missing") from error
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path} is not valid JSON: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not valid JSON: {first_line(error)}") from error
 
 
 @contextmanager
@@ -173,6 +201,14 @@ def sha256_file(path: Path) -> str:
 def sha256_folder(folder: Path) -> dict[str, str]:
     """Return name and SHA-256 of each file directly inside ``folder``, in the order of names."""
     return {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+def expanded(path: str) -> Path:
+    """Return a path with ``~`` as the user's own folder; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def confined(base: Path, relative: str) -> Path:

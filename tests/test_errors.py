@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ackd_deploy import errors
-from ackd_deploy.errors import AckdError, RecipeError, first_line
+from ackd_deploy.errors import AckdError, DataError, RecipeError, first_line
 
 CLASSES = {n: c for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, AckdError)}
 
@@ -38,3 +38,11 @@ def test_recipe_error_counts_its_problems():
 )
 def test_first_line_of_a_foreign_error(message, expected):
     assert first_line(ValueError(message)) == expected
+
+
+def test_messages_are_cut_wherever_their_text_comes_from():
+    error = DataError("\n".join(["x" * 1_000_000] * 1000), hint="y" * 1_000_000)
+    assert len(error.message) < 110_000
+    assert len(error.message.splitlines()) == 101
+    assert len(error.hint or "") < 1100
+    assert str(error) == error.message

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ackd_deploy import files
 from ackd_deploy.errors import ArtifactError
+from ackd_deploy.files import expanded, read_bounded, read_json
 
 
 def test_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -145,3 +146,22 @@ def test_permissions_are_what_the_umask_leaves(tmp_path, mask, file_mode, folder
     assert (tmp_path / "folder").stat().st_mode & 0o777 == folder_mode
     assert (tmp_path / "folder" / "inner").stat().st_mode & 0o777 == folder_mode
     assert (tmp_path / "folder" / "inner" / "weights").stat().st_mode & 0o777 == file_mode
+
+
+@pytest.mark.timeout(20)
+def test_bounded_reading_takes_regular_files_alone(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_bounded(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        read_bounded(tmp_path / "file", 4)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match="not a regular file"):
+            read_bounded(path, 100)
+        with pytest.raises(ArtifactError, match="not a regular file"):
+            read_json(path)
+
+
+def test_a_home_folder_of_nobody_stays_as_it_is():
+    assert expanded("~no-such-user/x") == Path("~no-such-user/x")
+    assert expanded("~/x") == Path.home() / "x"

@@ -7,7 +7,6 @@ the tokenizer see a file only afterwards.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable
@@ -19,8 +18,9 @@ from pydantic import ValidationError
 from ackd_deploy.artifact.config import check_config
 from ackd_deploy.artifact.onnx_file import OnnxFacts, inspect_onnx
 from ackd_deploy.artifact.schema import SCHEMA_VERSION, Manifest, VariantInfo
-from ackd_deploy.errors import ArtifactError
-from ackd_deploy.files import confined, sha256_file
+from ackd_deploy.errors import ArtifactError, first_line
+from ackd_deploy.files import confined, read_bounded, sha256_file
+from ackd_deploy.json_text import parse_json
 
 __all__ = ["MANIFEST", "check_files", "check_graph", "list_files", "open_artifact", "read_bounded_json"]
 
@@ -114,26 +114,12 @@ def read_bounded_json(path: Path, limit: int = _MAX_MANIFEST) -> Any:
     Raises:
         ArtifactError: any of these, or no JSON at all.
     """
-    size = path.stat().st_size
-    if size > limit:
-        raise ArtifactError(f"{path} has {size:,} bytes; more than {limit:,} are refused")
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-        json.dumps(content, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path} is not valid JSON: {str(error)[:200]}") from None
-    return content
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key occurs twice in one object")
-    return content
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+        return parse_json(read_bounded(path, limit), strict=True)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not valid JSON: {first_line(error)}") from None
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ackd_deploy.data.reading.folder import class_files
 from ackd_deploy.data.reading.opening import opened
+from ackd_deploy.files import expanded
 from ackd_deploy.recipe.sections import Data, HubSplit
 
 __all__ = ["data_fingerprints"]
@@ -29,7 +30,7 @@ def data_fingerprints(data: Data) -> dict[str, str]:
 def _fingerprint(source: str | HubSplit) -> str:
     if isinstance(source, HubSplit):
         return hashlib.sha256(source.model_dump_json().encode()).hexdigest()
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_dir():
         parts = [f"{file.parent.name}/{file.name}\0{_sha256(file)}" for file in class_files(path)]
         return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ackd_deploy.console import log
 from ackd_deploy.data.labeled_texts import LabeledTexts
@@ -12,6 +11,7 @@ from ackd_deploy.data.problems import Problems, listed
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.data.texts import text_problem
 from ackd_deploy.errors import DataError
+from ackd_deploy.files import expanded
 from ackd_deploy.recipe.sections import Data, HubSplit
 
 __all__ = ["load_rows", "load_texts"]
@@ -77,7 +77,7 @@ def _read(source: str | HubSplit, columns: list[str], data: Data) -> Table:
         from ackd_deploy.data.hub_splits import read_hub
 
         return read_hub(source, columns)
-    return read_table(Path(source).expanduser(), columns, delimiter=data.delimiter, encoding=data.encoding)
+    return read_table(expanded(source), columns, delimiter=data.delimiter, encoding=data.encoding)
 
 
 def _texts(table: Table, column: str, problems: Problems) -> list[str]:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.files import read_json
 
 __all__ = ["TokenizerFile"]
 
@@ -151,7 +152,7 @@ class TokenizerFile:
         if not path.is_file():
             return {}
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path} is not valid JSON: {error}") from error
+            content = read_json(path)
+        except ArtifactError as error:
+            raise DataError(error.message) from error
         return content if isinstance(content, dict) else {}

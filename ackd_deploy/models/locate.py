@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact.code_keys import code_keys
-from ackd_deploy.errors import DataError
-from ackd_deploy.files import read_json
+from ackd_deploy.errors import ArtifactError, DataError
+from ackd_deploy.files import expanded, read_json
 from ackd_deploy.models.hub import fetch_model
 
 __all__ = ["is_hub_id", "label_names_of", "locate_model"]
@@ -29,7 +28,7 @@ def locate_model(reference: str, *, revision: str | None = None, key: str = "tea
         HubUnreachable: it is a hub id that is not cached, and the hub cannot be reached.
         DataError: the folder holds no usable model.
     """
-    folder = Path(reference).expanduser()
+    folder = expanded(reference)
     if not folder.is_dir():
         if folder.exists():
             raise DataError(f"{key} is {reference}: this is a file, not a model's folder")
@@ -50,9 +49,9 @@ def _check_files(folder: Path, reference: str) -> None:
     if not (folder / "config.json").is_file():
         raise DataError(f"the model {reference} has no config.json", hint="give a folder in Hugging Face layout")
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise DataError(f"the model {reference}: config.json cannot be read: {error}") from error
+        config = read_json(folder / "config.json")
+    except ArtifactError as error:
+        raise DataError(f"the model {reference}: {error.message}") from error
     if not isinstance(config, dict) or "model_type" not in config:
         raise DataError(f"the model {reference}: config.json names no model_type")
     for name, content in (("config.json", config), ("tokenizer_config.json", _tokenizer_config(folder))):
@@ -79,9 +78,9 @@ def _check_files(folder: Path, reference: str) -> None:
 def _tokenizer_config(folder: Path) -> Any:
     path = folder / "tokenizer_config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        return read_json(path) if path.exists() else None
+    except ArtifactError as error:
+        raise DataError(error.message) from error
 
 
 def label_names_of(folder: Path) -> tuple[str, ...] | None:

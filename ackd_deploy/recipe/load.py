@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ackd_deploy.errors import RecipeError, UsageError, first_line
+from ackd_deploy.errors import RecipeError, UsageError
+from ackd_deploy.files import read_bounded
 from ackd_deploy.recipe.schema import Recipe
+from ackd_deploy.recipe.yaml_text import parse_yaml
 
 __all__ = ["dump_recipe", "load_recipe", "parse_recipe", "run_name"]
 
 _MAX_BYTES = 1_000_000
-_MAX_NODES = 100_000
-_MERGE = "tag:yaml.org,2002:merge"
 # How pydantic calls the members of our unions.
 _UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|dict|constrained)\b.*)$")
 # Keys of earlier recipes, and their new names.
@@ -26,97 +26,11 @@ _RENAMED = {"clip_norm": "max_grad_norm", "warmup_share": "warmup_ratio", "sprea
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads 1e-4 as a number, as YAML 1.2 does, and refuses duplicate keys."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
-
-
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen = set()
-    for key_node, _ in node.value:
-        if key_node.tag == _MERGE:
-            continue
-        key = _key(loader, key_node)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
-        seen.add(key)
-    loader.flatten_mapping(node)
-    return {_key(loader, key): loader.construct_object(value, deep=True) for key, value in node.value}
-
-
-def _key(loader: _Loader, node: yaml.Node) -> str:
-    """Return a key as it is written: labels such as no, 007 and 1.0 are text, and no boolean or number."""
-    content = loader.construct_object(node, deep=True)
-    return str(node.value if isinstance(node, yaml.ScalarNode) else content)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
-
-
-def _check_size(node: yaml.Node) -> None:
-    """Refuse aliases that expand without bound: nine of nine of nine … are a billion nodes in 500 bytes.
-
-    Raises:
-        ValueError: there are more than ``_MAX_NODES`` nodes, or an alias is inside the node that it names.
-    """
-    sizes: dict[int, int | None] = {}
-
-    def size(node: yaml.Node) -> int:
-        if (known := sizes.get(id(node), 0)) is None:
-            raise ValueError("an alias is inside the value that it names")
-        if known:
-            return known
-        sizes[id(node)] = None
-        inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
-        found = 1 + (sum(map(size, inner)) if isinstance(node, yaml.CollectionNode) else 0)
-        if found > _MAX_NODES:
-            raise ValueError(f"its aliases expand to more than {_MAX_NODES:,} values")
-        sizes[id(node)] = found
-        return found
-
-    size(node)
-
-
-def _parse_yaml(text: str, source: str) -> tuple[Any, dict[tuple[str, ...], int]]:
-    """Return the plain data and the line (from 1) of each key path."""
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None, {}
-        _check_size(node)
-        content = loader.construct_document(node)
-        return content, dict(_lines(node))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        what = getattr(error, "problem", None) or first_line(error)
-        raise RecipeError(source, [f"{where}not valid YAML: {what}"]) from error
-    except RecursionError as error:
-        raise RecipeError(source, ["not readable as YAML: nested too deeply"]) from error
-    except ValueError as error:
-        raise RecipeError(source, [f"not readable as YAML: {error}"]) from error
-
-
-def _lines(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            yield inner, key.start_mark.line + 1
-            yield from _lines(value, inner)
-
-
 def _apply_override(content: dict[str, Any], assignment: str) -> None:
     key, equals, raw = assignment.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set wants KEY=VALUE, got {assignment!r}", hint="for example --set distill.epochs=2")
-    value, _ = _parse_yaml(raw, f"--set {key}")
+    value, _ = parse_yaml(raw, f"--set {key}")
     *parents, last = key.strip().split(".")
     section = content
     for name in parents:
@@ -217,7 +131,7 @@ def parse_recipe(
     Raises:
         RecipeError: with one line for each mistake, with line numbers.
     """
-    content, lines = _parse_yaml(text, source)
+    content, lines = parse_yaml(text, source)
     if content is None:
         content = {}
     if not isinstance(content, dict):
@@ -245,15 +159,15 @@ def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise RecipeError(str(path), [f"larger than {_MAX_BYTES} bytes"])
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, _MAX_BYTES).decode()
     except FileNotFoundError as error:
         raise UsageError(
             f"there is no recipe {path}", hint="ackd-deploy recipe list shows those that are shipped"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"the recipe {path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the recipe {path} cannot be read: {error}", hint="save it as UTF-8") from error
     return parse_recipe(text, source=str(path), overrides=overrides, name=run_name(path))
 
 
