@@ -21,16 +21,22 @@ _THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class MultiLabel(Task):
-    """Labels are [N, C] zeros and ones; a label applies from a score of 1/2, which is a logit of 0."""
+    """Labels are [N, C] zeros and ones; a label applies from a score of 1/2, which is a logit of 0.
+
+    Other thresholds may take the place of 1/2.
+    """
 
     problem_type: ClassVar[ProblemType] = "multi_label_classification"
     deciding: ClassVar[Mapping[str, Metric]] = by_name(MICRO_F1, MACRO_F1, WEIGHTED_F1, SAMPLES_F1, EXACT_MATCH)
     shown: ClassVar[tuple[Metric, ...]] = (MICRO_F1, MACRO_F1, EXACT_MATCH)
     metric: Metric = field(default=MICRO_F1, compare=False)
 
-    def decide(self, logits: Array) -> Array:
-        """Return booleans [N, C]."""
+    def _decide_plainly(self, logits: Array) -> Array:
         return np.asarray(logits >= 0)
+
+    def decide_scores(self, scores: Array) -> Array:
+        """Return booleans [N, C]: which scores reach their thresholds."""
+        return np.asarray(scores >= _THRESHOLD) if self.thresholds is None else self.thresholds.reached(scores)
 
     def truth(self, labels: Array) -> Array:
         """Return booleans [N, C]."""
@@ -41,8 +47,8 @@ class MultiLabel(Task):
         return sigmoid(logits, temperature).astype(np.float32)
 
     def chosen(self, scores: Array) -> list[list[int]]:
-        """Return the labels of at least 1/2; there may be none."""
-        return [np.flatnonzero(row).tolist() for row in scores >= _THRESHOLD]
+        """Return the labels that reach their thresholds; there may be none."""
+        return [np.flatnonzero(row).tolist() for row in self.decide_scores(scores)]
 
     def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return the share of wrong labels."""

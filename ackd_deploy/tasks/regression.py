@@ -30,9 +30,12 @@ class Regression(Task):
     has_classes: ClassVar[bool] = False
     metric: Metric = field(default=PEARSON, compare=False)
 
-    def decide(self, logits: Array) -> Array:
-        """Return values [N]."""
+    def _decide_plainly(self, logits: Array) -> Array:
         return np.asarray(logits.reshape(len(logits)), dtype=np.float64)
+
+    def decide_scores(self, scores: Array) -> Array:
+        """Return values [N]: they are the scores."""
+        return self._decide_plainly(scores)
 
     def truth(self, labels: Array) -> Array:
         """Return targets [N]."""

@@ -20,7 +20,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class SingleLabel(Task):
-    """Labels are [N] class ids; the decision is the class of the largest logit, the first of equal ones."""
+    """Labels are [N] class ids; the decision is the class of the largest logit, the first of equal ones.
+
+    With a threshold, which two classes can have, it is the positive class from that score on.
+    """
 
     problem_type: ClassVar[ProblemType] = "single_label_classification"
     deciding: ClassVar[Mapping[str, Metric]] = by_name(ACCURACY, MACRO_F1, WEIGHTED_F1, BALANCED_ACCURACY, MCC)
@@ -28,9 +31,15 @@ class SingleLabel(Task):
     exclusive: ClassVar[bool] = True
     metric: Metric = field(default=ACCURACY, compare=False)
 
-    def decide(self, logits: Array) -> Array:
-        """Return class ids [N]."""
+    def _decide_plainly(self, logits: Array) -> Array:
         return np.asarray(logits.argmax(axis=1))
+
+    def decide_scores(self, scores: Array) -> Array:
+        """Return class ids [N]: the best score's, or the positive one of two where it reaches its threshold."""
+        if self.thresholds is None or self.thresholds.positive is None:
+            return np.asarray(scores.argmax(axis=1))
+        positive = self.thresholds.positive
+        return np.where(self.thresholds.reached(scores), positive, 1 - positive)
 
     def truth(self, labels: Array) -> Array:
         """Return class ids [N]."""
@@ -41,8 +50,8 @@ class SingleLabel(Task):
         return softmax(logits, temperature).astype(np.float32)
 
     def chosen(self, scores: Array) -> list[list[int]]:
-        """Return the best label of each row."""
-        return [[best] for best in scores.argmax(axis=1).tolist()]
+        """Return the one label of each row."""
+        return [[index] for index in self.decide_scores(scores).tolist()]
 
     def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return 1 for a wrong row, else 0."""

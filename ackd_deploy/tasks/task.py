@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.tasks.metric_names import CLASS_F1
 from ackd_deploy.tasks.metrics import Metric, f1_of_class
+from ackd_deploy.tasks.thresholds import Thresholds
 
 __all__ = ["ProblemType", "Task"]
 
@@ -31,6 +32,7 @@ class Task(ABC):
         has_classes: whether labels are classes; a regression's are numbers.
         exclusive: whether each row has exactly one class, so that its scores sum to 1. Only then are the confidence
             of an answer, its calibration and the recall of a class defined.
+        thresholds: scores from which labels apply; None: the largest score, or 1/2 for each label.
     """
 
     problem_type: ClassVar[ProblemType]
@@ -39,6 +41,7 @@ class Task(ABC):
     has_classes: ClassVar[bool] = True
     exclusive: ClassVar[bool] = False
     metric: Metric = field(compare=False)
+    thresholds: Thresholds | None = field(default=None, compare=False, kw_only=True)
 
     @property
     def several_labels(self) -> bool:
@@ -71,9 +74,26 @@ class Task(ABC):
             raise ValueError(f"there is no class {label!r}: the data has {shown}")
         return replace(self, metric=f1_of_class(label, list(label_names).index(label)))
 
-    @abstractmethod
+    def with_thresholds(self, thresholds: Thresholds | None) -> Self:
+        """Return this task with other decision thresholds."""
+        return replace(self, thresholds=thresholds)
+
     def decide(self, logits: Array) -> Array:
         """Return the decisions: [N] class ids, [N, C] booleans, or [N] values."""
+        if self.thresholds is None:
+            return self._decide_plainly(logits)
+        return self.decide_scores(self.activate(logits, self.thresholds.temperature))
+
+    @abstractmethod
+    def _decide_plainly(self, logits: Array) -> Array:
+        """Return the decisions where there are no thresholds."""
+
+    @abstractmethod
+    def decide_scores(self, scores: Array) -> Array:
+        """Return the decisions from scores [N, C] as `activate` returns them, by the thresholds where there are any.
+
+        This is the one place where scores become decisions, for gates, runtime and service alike.
+        """
 
     @abstractmethod
     def truth(self, labels: Array) -> Array:
