@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.artifact import Golden, Manifest, VariantInfo, write_artifact
+from ackd_deploy.artifact import Decision, Golden, Manifest, VariantInfo, write_artifact
 
 SENTENCES = [
     "a warm and funny film about friendship",
@@ -110,6 +110,7 @@ def build_artifact(
     chosen: str = "fp32",
     cpu_features: tuple[str, ...] = (),
     golden: bool = True,
+    decision: Decision | None = None,
 ) -> Path:
     """Write an artifact with variants fp32 and int8_dynamic (row by row) and golden samples of its own."""
     from ackd_deploy.runtime import Classifier
@@ -149,6 +150,7 @@ def build_artifact(
                 ),
             ],
             golden=samples,
+            decision=decision,
             provenance={"method": "ackd", "teacher": "random weights"},
         )
 

@@ -3,6 +3,7 @@
 `ackd_deploy.runtime.verify` stands apart: it runs the artifact, and so imports the runtime, which imports this.
 """
 
+from ackd_deploy.artifact.decision import Decision
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.artifact.quality import CardInfo, ClassQuality, Quality
 from ackd_deploy.artifact.schema import Columns, Golden, Manifest, VariantInfo
@@ -12,6 +13,7 @@ __all__ = [
     "CardInfo",
     "ClassQuality",
     "Columns",
+    "Decision",
     "Golden",
     "Manifest",
     "Quality",

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from ackd_deploy.artifact.decision import Decision, deciding_task
 from ackd_deploy.artifact.part import MAX_LABELS, Digest, Name, Part, RelativePath, Text
 from ackd_deploy.artifact.quality import CardInfo, Quality
-from ackd_deploy.tasks import ProblemType, Task, task_of
+from ackd_deploy.tasks import ProblemType, Task
 
 __all__ = ["MAX_LABELS", "Columns", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
@@ -86,10 +87,17 @@ class Manifest(Part):
     provenance: dict[str, Any] = Field(default_factory=dict)
     quality: Quality | None = Field(None, description="Figures of the chosen variant on the validation rows.")
     card: CardInfo | None = Field(None, description="For the model card's metadata.")
+    decision: Decision | None = Field(None, description="Absent: the largest score, or 1/2 for each label.")
     columns: Columns | None = Field(None, description="Names of columns; absent: text, text_pair and label.")
     files: Annotated[dict[RelativePath, Digest], Field(max_length=1000)] = Field(
         default_factory=dict, description="SHA-256 of every file but ackd.json itself."
     )
+
+    @model_validator(mode="after")
+    def _thresholds_match_labels(self) -> Manifest:
+        if self.decision is not None:
+            self.decision.check(self.problem_type, self.labels)
+        return self
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:
@@ -117,8 +125,8 @@ class Manifest(Part):
 
     @property
     def task(self) -> Task:
-        """The task of the problem type."""
-        return task_of(self.problem_type)
+        """The task of the problem type, with the artifact's decision thresholds."""
+        return deciding_task(self.problem_type, self.labels, self.temperature, self.decision)
 
     def variant(self, name: str | None = None) -> VariantInfo:
         """Return the variant of that name, or the chosen one.

@@ -64,6 +64,6 @@ def slices(
             value = task.score(found[inside], labels[inside])
             result[span] = SliceRecord(metric=task.metric.name, value=value, rows=int(inside.sum()))
     if task.exclusive:
-        for index, (hits, rows) in class_recalls(found, labels).items():
+        for index, (hits, rows) in class_recalls(found, labels, task).items():
             result[f"label {label_names[index]}"] = SliceRecord(metric="recall", value=hits / rows, rows=rows)
     return result

@@ -31,6 +31,7 @@ from ackd_deploy.models.preflight import check_positions
 from ackd_deploy.models.student import check_layers, check_student
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
+from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.recipe.sections import HubSplit
 from ackd_deploy.run import Run
 from ackd_deploy.tasks import Task
@@ -167,8 +168,9 @@ class Context:
         """Warn of rare classes; say the weights that the recipe gives to classes.
 
         Raises:
-            RecipeError: it names a class that the data lacks.
+            RecipeError: it names a class that the data lacks, or wants thresholds of more than two classes.
         """
+        check_thresholds(self.recipe, len(self.train_rows.label_names))
         warn_of_imbalance(self.train_rows, self.recipe.distill.class_weights)
         if (weights := self.class_weights) is not None:
             named = zip(self.train_rows.label_names[:20], weights, strict=False)

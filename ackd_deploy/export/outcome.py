@@ -40,6 +40,7 @@ def export_record(
         metric=setting.task.metric.name,
         student=setting.reference.metrics,
         validation_rows=len(setting.inputs.validation),
+        decision=setting.decision,
         latency=LatencyRecord(
             # Students of all methods are one network with other weights, so they take the same time.
             ratios={TEACHER: 1.0, **dict.fromkeys(methods, ratio)},

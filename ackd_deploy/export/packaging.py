@@ -113,6 +113,7 @@ def make_manifest(
         },
         columns=data_columns(run.recipe.data),
         card=card_info(run.recipe, winner.precision),
+        decision=setting.decision,
     )
 
 

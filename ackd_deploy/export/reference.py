@@ -12,9 +12,12 @@ from ackd_deploy import console
 from ackd_deploy.check.torch_model import TorchClassifier
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.inputs import Inputs
+from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.run import Run
 from ackd_deploy.runtime import effective_cpus
 from ackd_deploy.tasks.calibration import fit_temperature
+from ackd_deploy.tasks.thresholds import Thresholds
+from ackd_deploy.tasks.tuning import tune_thresholds
 
 __all__ = ["Reference", "student_reference"]
 
@@ -27,28 +30,45 @@ class Reference:
         logits: [N, C] of the validation rows.
         metrics: of the same rows, by name.
         temperature: that the artifact divides logits by; 1 where none is fitted.
+        thresholds: that decide in the artifact; None where none are tuned.
     """
 
     logits: npt.NDArray[np.float32]
     metrics: dict[str, float]
     temperature: float
+    thresholds: Thresholds | None = None
 
 
 def student_reference(run: Run, inputs: Inputs) -> Reference:
-    """Run the student in PyTorch, and fit a temperature on a slice of train where the recipe wants one.
+    """Run the student in PyTorch; fit a temperature and tune thresholds on a slice of train where the recipe says so.
 
     Raises:
         ArtifactError: its metrics are not those that its training recorded.
+        RecipeError: there are more than two classes, of which thresholds cannot be tuned.
     """
+    export, task = run.recipe.export, run.task
+    if export.thresholds is not None:
+        check_thresholds(run.recipe, len(inputs.labels))
     console.log(f"reference: the student in PyTorch on {len(inputs.validation):,} validation rows")
     model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
     logits = model.logits(inputs.texts)
     metrics = _checked_metrics(run, logits, inputs)
-    temperature = 1.0
-    if run.recipe.export.fit_temperature and run.recipe.data.task.exclusive:
-        rows = inputs.calibration if inputs.tuning is None else inputs.tuning
-        temperature = fit_temperature(model.logits(rows.items), rows.labels)
-    return Reference(logits, metrics, temperature)
+    fits = export.fit_temperature and task.exclusive
+    if not fits and export.thresholds is None:
+        return Reference(logits, metrics, temperature=1.0)
+    rows = inputs.calibration if inputs.tuning is None else inputs.tuning
+    seen = model.logits(rows.items)
+    temperature = fit_temperature(seen, rows.labels) if fits else 1.0
+    if export.thresholds is None:
+        return Reference(logits, metrics, temperature)
+    thresholds = tune_thresholds(task, seen, rows.labels, label_names=inputs.labels, temperature=temperature)
+    decided = task.with_thresholds(thresholds).metrics(logits, inputs.validation.labels)
+    name = task.metric.name
+    console.log(
+        f"thresholds tuned on {len(rows):,} rows: {name} of the student {metrics[name]:.4f} without, "
+        f"{decided[name]:.4f} with them"
+    )
+    return Reference(logits, decided, temperature, thresholds)
 
 
 def _idle_cpus() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ackd_deploy.artifact import Decision
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.reference import Reference
@@ -44,5 +45,15 @@ class ExportSetting:
 
     @property
     def task(self) -> Task:
-        """The task with the recipe's deciding metric."""
-        return self.run.task
+        """The task with the recipe's deciding metric, and with the thresholds that the artifact decides by."""
+        return self.run.task.with_thresholds(self.reference.thresholds)
+
+    @property
+    def decision(self) -> Decision | None:
+        """How the artifact decides; None where it is by the largest score, or 1/2 for each label."""
+        thresholds, rows = self.reference.thresholds, self.inputs.tuning
+        if thresholds is None or rows is None:
+            return None
+        return Decision(
+            thresholds=thresholds.by_label(self.inputs.labels), metric=self.task.metric.name, rows=len(rows)
+        )

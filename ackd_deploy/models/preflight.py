@@ -17,6 +17,7 @@ from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import is_hub_id, label_names_of, locate_model
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
+from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.recipe.sections import HubSplit
 
 __all__ = ["check_positions", "check_sources"]
@@ -87,6 +88,7 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
         rows, _ = tuning_split(every, data.tuning_rows, seed=recipe.seed)
         weights = recipe.distill.class_weights
         class_weights(rows, weights, source=recipe.name)
+        check_thresholds(recipe, len(rows.label_names))
         warn_of_imbalance(rows, weights)
         names, distant = rows.label_names, []
     for key, source in {"data.validation": data.validation, "data.test": data.test}.items():

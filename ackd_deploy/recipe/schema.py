@@ -36,6 +36,18 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _decisions_have_their_rows(self) -> Recipe:
+        if self.export.thresholds is not None:
+            if not self.data.task.has_classes:
+                raise ValueError("export.thresholds needs classes, and data.problem_type is regression")
+            if self.data.tuning_rows is None:
+                raise ValueError(
+                    "export.thresholds needs data.tuning_rows, such as 500: rows that nothing is trained on, since the "
+                    "scores of training rows are surer than those of others"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _map_matches_layers(self) -> Recipe:
         layer_map = self.student.layer_map
         if isinstance(layer_map, list) and len(layer_map) != self.student.layers:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from ackd_deploy.artifact import Decision
 from ackd_deploy.runtime.cpu import CpuInfo
 from ackd_deploy.tasks.intervals import Interval
 
@@ -237,6 +238,8 @@ class ExportRecord(Record):
     opset: int
     provider: str
     cpu: CpuInfo
+    decision: Decision | None = None
+    """How the artifact decides; None where by the largest score, or 1/2 for each label."""
     calibration: CalibrationRecord | None = None
     """Of the chosen variant; None where none was chosen, as the two that follow."""
     seconds: float | None = None

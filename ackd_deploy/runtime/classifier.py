@@ -64,6 +64,7 @@ class Classifier:
         self._tokenizer = tokenizer
         self._session = session
         self._pad_id = pad_id
+        self._task = manifest.task
 
     @classmethod
     def load(
@@ -190,9 +191,9 @@ class Classifier:
         """Turn logits [N, C] into predictions: the last of the three steps."""
         manifest = self.manifest
         return decide(
-            manifest.task.activate(logits, manifest.temperature),
+            self._task.activate(logits, manifest.temperature),
             manifest.labels,
-            manifest.task,
+            self._task,
             [row.num_tokens for row in tokens],
             [len(row.ids) for row in tokens],
         )

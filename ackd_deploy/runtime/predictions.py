@@ -21,8 +21,9 @@ class Prediction:
 
     ``scores`` are probabilities by label name, in the artifact's order; they sum to 1 for single-label
     tasks, stand each for itself for multi-label ones, and are the raw figure for regression. ``label`` is
-    the highest, ``score`` its score; ``labels`` are those of at least 0.5 for multi-label tasks (there
-    may be none), else just ``label``. ``num_tokens`` counts the whole text, ``used_tokens`` what the
+    the highest, or the one that the artifact's threshold decides for; ``score`` is its score. ``labels`` are
+    those of at least 0.5, or the artifact's thresholds, for multi-label tasks (there may be none), else just
+    ``label``. ``num_tokens`` counts the whole text, ``used_tokens`` what the
     model saw of it.
     """
 
@@ -43,10 +44,11 @@ def decide(
     used_tokens: Sequence[int],
 ) -> list[Prediction]:
     """Return one prediction for each row of scores [N, C]; of equal scores the first label wins."""
-    best = scores.argmax(axis=1).tolist()
+    chosen_labels = task.chosen(scores)
+    best = [chosen[0] for chosen in chosen_labels] if task.exclusive else scores.argmax(axis=1).tolist()
     predictions = []
     for row, top, chosen, whole, used in zip(
-        scores.tolist(), best, task.chosen(scores), num_tokens, used_tokens, strict=True
+        scores.tolist(), best, chosen_labels, num_tokens, used_tokens, strict=True
     ):
         predictions.append(
             Prediction(

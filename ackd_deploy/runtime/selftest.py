@@ -6,6 +6,7 @@ from ackd_deploy.artifact.schema import Golden
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.runtime.classifier import Classifier
 from ackd_deploy.runtime.predictions import Prediction
+from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.text import joined
 
 __all__ = ["differences", "self_test"]
@@ -42,16 +43,16 @@ def differences(classifier: Classifier) -> list[str]:
     same = classifier.variant.name == manifest.chosen
     predictions = classifier.classify([joined(sample.text, sample.pair) for sample in manifest.golden])
     tolerance = _SAME_VARIANT.get(classifier.variant.precision, _SAME_VARIANT_FULL) if same else _OTHER_VARIANT
-    lines = (_difference(*both, tolerance) for both in zip(manifest.golden, predictions, strict=True))
+    task = manifest.task
+    lines = (_difference(*both, tolerance, task) for both in zip(manifest.golden, predictions, strict=True))
     return [line for line in lines if line]
 
 
-def _difference(sample: Golden, prediction: Prediction, tolerance: float) -> str:
+def _difference(sample: Golden, prediction: Prediction, tolerance: float, task: Task) -> str:
     scores = list(prediction.scores.values())
     # Probabilities lie within 1; a regression's figure may be large, and is compared in proportion.
     largest = max(abs(new - old) / max(1.0, abs(old)) for new, old in zip(scores, sample.scores, strict=True))
-    ranked = sorted(sample.scores, reverse=True)
-    clear = len(ranked) < 2 or ranked[0] - ranked[1] > 2 * tolerance
+    clear = task.margin(sample.scores) > tolerance
     text = sample.text if len(sample.text) <= 60 else sample.text[:59] + "…"
     # Written so that NaN, which compares as false with everything, counts as a difference.
     if not largest <= tolerance:

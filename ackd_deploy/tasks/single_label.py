@@ -53,6 +53,12 @@ class SingleLabel(Task):
         """Return the one label of each row."""
         return [[index] for index in self.decide_scores(scores).tolist()]
 
+    def margin(self, scores: Sequence[float]) -> float:
+        """Return by how much each score [C] may change before the label could be another."""
+        if self.thresholds is None or self.thresholds.positive is None:
+            return super().margin(scores)
+        return abs(scores[self.thresholds.positive] - self.thresholds.values[0])
+
     def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return 1 for a wrong row, else 0."""
         return np.asarray(self.decide(logits) != self.truth(labels), dtype=np.float64)
@@ -69,9 +75,9 @@ class SingleLabel(Task):
 SINGLE_LABEL = SingleLabel()
 
 
-def class_recalls(logits: Array, labels: Array) -> dict[int, tuple[int, int]]:
-    """Return (rows found, rows) of each class id that labels [N] hold, lowest id first."""
-    decisions = SINGLE_LABEL.decide(logits)
+def class_recalls(logits: Array, labels: Array, task: Task = SINGLE_LABEL) -> dict[int, tuple[int, int]]:
+    """Return (rows found, rows) of each class id that labels [N] hold, lowest id first; the task decides."""
+    decisions = task.decide(logits)
     ids, counts = np.unique(labels, return_counts=True)
     found = np.bincount(SINGLE_LABEL.truth(labels)[decisions == labels], minlength=int(ids.max(initial=0)) + 1)
     return {int(i): (int(found[i]), int(n)) for i, n in zip(ids, counts, strict=True)}

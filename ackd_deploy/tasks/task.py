@@ -107,6 +107,11 @@ class Task(ABC):
     def chosen(self, scores: Array) -> list[list[int]]:
         """Return the indices of the labels that apply to each row of scores [N, C]."""
 
+    def margin(self, scores: Sequence[float]) -> float:
+        """Return by how much each score [C] may change before the label that a row is given could be another."""
+        ranked = sorted(scores, reverse=True)
+        return float("inf") if len(ranked) < 2 else (ranked[0] - ranked[1]) / 2
+
     @abstractmethod
     def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return how wrong each row is, [N], at least 0; the mean is the error that gates let grow by so much."""

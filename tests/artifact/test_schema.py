@@ -9,6 +9,8 @@ PLAIN = {
     "max_length": 16, "inputs": ["input_ids", "attention_mask"], "chosen": "fp32", "variants": [FP32],
 }  # fmt: skip
 
+DECISION = {"thresholds": {"yes": 0.3}, "metric": "f1:yes", "rows": 40}
+
 
 def test_defaults():
     manifest = Manifest.model_validate(PLAIN)
@@ -44,6 +46,13 @@ def test_defaults():
         ({"surprise": 1}, "not permitted"),
         ({"files": {"a": "xyz"}}, "pattern"),
         ({"files": {"/etc/passwd": "0" * 64}}, "pattern"),
+        ({"decision": DECISION | {"thresholds": {"maybe": 0.3}}}, "thresholds do not match"),
+        ({"decision": DECISION | {"thresholds": {"no": 0.3, "yes": 0.3}}}, "thresholds do not match"),
+        ({"decision": DECISION | {"thresholds": {}}}, "thresholds do not match"),
+        ({"decision": DECISION | {"thresholds": {"yes": 1.1}}}, "less than or equal to 1"),
+        ({"decision": DECISION, "labels": ["no", "yes", "maybe"]}, "two labels"),
+        ({"decision": DECISION, "problem_type": "regression", "labels": ["yes"]}, "thresholds do not match"),
+        ({"decision": DECISION, "problem_type": "multi_label_classification"}, "thresholds do not match"),
         ({"golden": [{"text": "a", "label": "no", "scores": [1.0]}]}, "golden"),
         ({"golden": [{"text": "a", "label": "maybe", "scores": [1.0, 0.0]}]}, "golden"),
         ({"golden": [{"text": "a", "pair": "b", "label": "no", "scores": [1.0, 0.0]}]}, "pair"),
@@ -55,7 +64,11 @@ def test_refused(change, message):
 
 
 def test_optional_parts_are_left_out_where_absent():
-    assert "columns" not in Manifest.model_validate(PLAIN).model_dump(mode="json")
+    plain = Manifest.model_validate(PLAIN).model_dump(mode="json")
+    assert not {"columns", "decision"} & set(plain)
+    decided = Manifest.model_validate({**PLAIN, "decision": DECISION})
+    assert decided.model_dump(mode="json")["decision"] == DECISION
+    assert Manifest.model_validate(decided.model_dump(mode="json")) == decided
     named = Manifest.model_validate({**PLAIN, "columns": {"text": "sentence", "label": ["a", "b"]}})
     assert named.model_dump(mode="json")["columns"] == {"text": "sentence", "label": ["a", "b"]}
     assert Manifest.model_validate(named.model_dump(mode="json")) == named

@@ -46,11 +46,18 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     for name, count, seed in (("train", 60, 0), ("validation", 30, 1)):
         write_rows(tmp_path / f"{name}.csv", count, seed)
     files = {"train": f"{tmp_path}/train.csv", "validation": f"{tmp_path}/validation.csv", "max_length": 24}
+    thresholds = {} if task == "regression" else {"thresholds": "tune"}
     content = {
         "name": "task",
-        "data": {**files, **data, "calibration_rows": 24},
+        "data": {**files, **data, "calibration_rows": 24, "tuning_rows": 20},
         "teacher": {"model": "none"},
-        "export": {"engine": "torch", "variants": ["fp32", "int8_static"], "max_batch": 8, "golden_samples": 3},
+        "export": {
+            "engine": "torch",
+            "variants": ["fp32", "int8_static"],
+            "max_batch": 8,
+            "golden_samples": 3,
+            **thresholds,
+        },
         "gates": {"parity_rows": 16, "max_accuracy_drop": 100.0, "max_error_growth": 100.0, "min_agreement": 0.0},
     }
     run = Run.open(tmp_path / "run", parse_recipe(yaml.safe_dump(content), source="test"))
@@ -83,6 +90,20 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     assert [row.name for row in record.variants] == ["fp32", "int8_static"]
     assert record.variant("fp32").metric == pytest.approx(record.student[record.metric], abs=1e-4)
     assert record.variant("int8_static").metric is not None
+    assert record.decision == manifest.decision
+    if task != "regression":
+        assert manifest.decision is not None
+        assert (manifest.decision.metric, manifest.decision.rows) == (record.metric, 20)
+        values = np.array([manifest.decision.thresholds.get(name, np.nan) for name in labels])
+        for answer in Classifier.load(folder, threads=1).classify(texts):
+            scores = np.array(list(answer.scores.values()))
+            if task == "pairs":
+                assert answer.label == ("yes" if scores[1] >= values[1] else "no")
+            else:
+                assert answer.labels == tuple(np.array(labels)[scores >= values])
+        # What is measured is what is decided: the student's figure too.
+        rows = gather(run).validation
+        assert record.student == pytest.approx(manifest.task.metrics(expected, rows.labels))
     assert all(row.interval[0] <= row.metric <= row.interval[1] for row in record.variants)
     if task == "pairs":
         assert [bool(sample.pair) for sample in manifest.golden] == [True] * 3

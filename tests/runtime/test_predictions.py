@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from ackd_deploy.runtime.predictions import decide
 from ackd_deploy.tasks import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from ackd_deploy.tasks.thresholds import Thresholds
 
 
 def test_labels_of_a_multi_label_row_are_those_from_one_half():
@@ -13,6 +15,18 @@ def test_labels_of_a_multi_label_row_are_those_from_one_half():
     assert second.label == "c"
     assert (first.truncated, second.truncated) == (False, True)
     assert (second.num_tokens, second.used_tokens) == (9, 8)
+
+
+def test_thresholds_decide():
+    scores = np.array([[0.7, 0.3], [0.75, 0.25]], dtype=np.float32)
+    first, second = decide(
+        scores, ["ham", "spam"], SINGLE_LABEL.with_thresholds(Thresholds((0.28,), 1)), [5, 9], [5, 8]
+    )
+    # The score is that of the label, not the larger one.
+    assert (first.label, first.labels, first.score) == ("spam", ("spam",), pytest.approx(0.3))
+    assert (second.label, second.labels, second.score) == ("ham", ("ham",), 0.75)
+    (both,) = decide(scores[:1], ["a", "b"], MULTI_LABEL.with_thresholds(Thresholds((0.8, 0.2))), [3], [3])
+    assert (both.label, both.labels) == ("a", ("b",))
 
 
 def test_first_of_equal_scores_wins():

@@ -47,6 +47,13 @@ class Export(Section):
         False, description="Fit one temperature on a slice of train, so that scores are closer to frequencies."
     )
 
+    thresholds: Literal["tune"] | None = Field(
+        None,
+        description="'tune': the score from which each label of a multi-label task applies, or the positive one of two "
+        "classes (the second, or that of data.metric 'f1:CLASS'), is the best for the deciding metric on "
+        "data.tuning_rows. Absent: 1/2, or the largest score.",
+    )
+
     @model_validator(mode="after")
     def _fp32_is_there(self) -> Export:
         if "fp32" not in self.variants:
