@@ -47,8 +47,9 @@ def sections() -> dict[type[BaseModel], list[str]]:
 def _inner_models(annotation: Any) -> list[type[BaseModel]]:
     if get_origin(annotation) in (list, dict):
         return []
-    options = (annotation, *get_args(annotation))
-    return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [model for option in get_args(annotation) for model in _inner_models(option)]
 
 
 def type_name(annotation: Any) -> str:
@@ -59,7 +60,7 @@ def type_name(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin in (Union, UnionType):
-        return " or ".join(type_name(option) for option in arguments if option is not NoneType)
+        return " or ".join(dict.fromkeys(type_name(option) for option in arguments if option is not NoneType))
     if origin is list:
         return f"list of {type_name(arguments[0])}"
     if origin is dict:

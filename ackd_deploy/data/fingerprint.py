@@ -8,13 +8,15 @@ from pathlib import Path
 from ackd_deploy.data.reading.folder import class_files
 from ackd_deploy.data.reading.opening import opened
 from ackd_deploy.files import expanded
-from ackd_deploy.recipe.sections import Data, HubSplit
+from ackd_deploy.recipe.sections import Data, HeldOut, HubSplit
 
 __all__ = ["data_fingerprints"]
 
 
 def data_fingerprints(data: Data) -> dict[str, str]:
     """Return recipe key and SHA-256 of each data file; a hub split stands for itself, its content is the hub's.
+
+    So does a part held out of the training file, whose content has its own key.
 
     Raises:
         DataError: a file is missing or cannot be read.
@@ -27,8 +29,8 @@ def data_fingerprints(data: Data) -> dict[str, str]:
     return found
 
 
-def _fingerprint(source: str | HubSplit) -> str:
-    if isinstance(source, HubSplit):
+def _fingerprint(source: str | HubSplit | HeldOut) -> str:
+    if not isinstance(source, str):
         return hashlib.sha256(source.model_dump_json().encode()).hexdigest()
     path = expanded(source)
     if path.is_dir():

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 
 from ackd_deploy.errors import DataError
 
-__all__ = ["Problems", "listed"]
+__all__ = ["Problems", "UnusableRows", "listed"]
 
 _SHOWN = 5
+
+
+class UnusableRows(DataError):
+    """Single rows cannot be used.
+
+    Attributes:
+        rows: number and mistake of each, in the order found; a row may have several.
+    """
+
+    def __init__(self, message: str, rows: list[tuple[int, str]], *, hint: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.rows = rows
 
 
 class Problems:
@@ -24,6 +36,7 @@ class Problems:
         self._noun = noun
         self._kinds: dict[str, tuple[int, list[int]]] = {}
         self._hints: list[str] = []
+        self._rows: list[tuple[int, str]] = []
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
@@ -34,6 +47,7 @@ class Problems:
         if count < _SHOWN:
             numbers.append(number)
         self._kinds[kind] = (count + 1, numbers)
+        self._rows.append((number, kind))
         if hint is not None and hint not in self._hints:
             self._hints.append(hint)
 
@@ -41,7 +55,7 @@ class Problems:
         """Raise one error that summarizes what was noted.
 
         Raises:
-            DataError: something was noted.
+            UnusableRows: something was noted.
         """
         if not self._kinds:
             return
@@ -51,7 +65,7 @@ class Problems:
             lines.append(f"  ... and {len(self._kinds) - len(shown)} kinds of mistake more")
         rows = sum(count for count, _ in self._kinds.values())
         heading = f"{self._source}: {rows} {self._noun}{'s' if rows != 1 else ''} cannot be used"
-        raise DataError("\n".join([heading, *lines]), hint="; ".join(self._hints) or None)
+        raise UnusableRows("\n".join([heading, *lines]), self._rows, hint="; ".join(self._hints) or None)
 
     def _where(self, count: int, numbers: list[int]) -> str:
         noun = self._noun + ("s" if count > 1 else "")

@@ -9,7 +9,7 @@ from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.errors import DataError
 from ackd_deploy.tasks.text import parts
 
-__all__ = ["calibration_slice", "draw", "shared_rows", "subset", "tuning_split"]
+__all__ = ["calibration_slice", "draw", "normalized_texts", "shared_rows", "subset", "tuning_split"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,7 +50,7 @@ def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[L
     """
     if count is None:
         return rows, None
-    texts = _normalized(rows)
+    texts = normalized_texts(rows)
     drawn = {texts[row] for row in draw(len(rows), count, seed=seed, purpose="tuning")}
     held = np.array([text in drawn for text in texts])
     if held.all():
@@ -63,9 +63,10 @@ def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[L
 
 def shared_rows(train: LabeledTexts, validation: LabeledTexts) -> Indices:
     """Return the validation row numbers whose text (and pair) stands in ``train`` too, case and blanks aside."""
-    seen = set(_normalized(train))
-    return np.array([i for i, text in enumerate(_normalized(validation)) if text in seen], dtype=np.int64)
+    seen = set(normalized_texts(train))
+    return np.array([i for i, text in enumerate(normalized_texts(validation)) if text in seen], dtype=np.int64)
 
 
-def _normalized(rows: LabeledTexts) -> list[str]:
+def normalized_texts(rows: LabeledTexts) -> list[str]:
+    """Return what makes texts (and pairs) the same: their words, case and the blanks between them aside."""
     return ["\0".join(" ".join(part.casefold().split()) for part in parts(text)) for text in rows.items]

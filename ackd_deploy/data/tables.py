@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,21 @@ class Table:
     class_names: dict[str, list[str]] = field(default_factory=dict)
     present: Sequence[str] = ()
 
+    def without(self, numbers: Collection[int]) -> Table:
+        """Return the table without the rows of these numbers."""
+        kept = [place for place, number in enumerate(self.numbers) if number not in numbers]
+        columns = {name: [values[place] for place in kept] for name, values in self.columns.items()}
+        return replace(self, numbers=[self.numbers[place] for place in kept], columns=columns)
 
-def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = None, encoding: str = "utf-8") -> Table:
+
+def read_table(
+    path: Path,
+    wanted: Sequence[str],
+    *,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    on_bad: Callable[[int, str], None] | None = None,
+) -> Table:
     """Read the wanted columns of a local file; see `open_records` for the formats.
 
     Args:
@@ -41,6 +54,7 @@ def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = Non
         wanted: names of columns.
         delimiter: of a .csv; None: found by its header line.
         encoding: of text files.
+        on_bad: takes number and mistake of a record that isn't of the format; None: it is an error.
 
     Raises:
         DataError: no such file, unknown ending, missing column, or content that isn't of the format.
@@ -49,7 +63,7 @@ def read_table(path: Path, wanted: Sequence[str], *, delimiter: str | None = Non
     names = list(dict.fromkeys(wanted))
     columns: list[list[Any]] = [[] for _ in names]
     numbers = []
-    with open_records(path, Wanted(names, delimiter=delimiter, encoding=encoding)) as records:
+    with open_records(path, Wanted(names, delimiter=delimiter, encoding=encoding, on_bad=on_bad)) as records:
         for number, values in records.rows:
             numbers.append(number)
             for column, value in zip(columns, values, strict=True):

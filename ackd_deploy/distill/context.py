@@ -18,7 +18,8 @@ from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
-from ackd_deploy.data.source import load_rows, load_texts
+from ackd_deploy.data.skipped import SkippedRow, skipped_fingerprints, write_skipped
+from ackd_deploy.data.source import Part, Source, load_part, load_texts
 from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.data.unlabeled import joined, without_labels
@@ -32,7 +33,6 @@ from ackd_deploy.models.student import check_layers, check_student
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
-from ackd_deploy.recipe.sections import HubSplit
 from ackd_deploy.run import Run
 from ackd_deploy.tasks import Task
 from ackd_deploy.training.process_group import ProcessGroup
@@ -92,6 +92,8 @@ class Context:
         found = data_fingerprints(self.recipe.data) | {"teacher.model": model_fingerprint(self.source)}
         if (init := self.recipe.student.init) not in ("teacher", "random"):
             found["student.init"] = model_fingerprint(locate_model(init, key="student.init"))
+        if self.recipe.data.on_error == "skip":
+            found |= skipped_fingerprints(self.skipped)
         self.run.check_inputs(found)
         if self.process_group.is_first:
             self.run.record_inputs(found)
@@ -121,19 +123,19 @@ class Context:
         return provide_tokenizer(self.source, self.run.path("tokenizer"))
 
     @cached_property
-    def _train(self) -> tuple[LabeledTexts, bool]:
+    def _train(self) -> tuple[Part, bool]:
         data, known = self.recipe.data, label_names_of(self.source)
         if not data.task.has_classes or self.recipe.teacher.finetune is None:
             # A teacher that is not fine-tuned defines the labels; without names, their number is still known.
             generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
             names = known or generic if data.task.has_classes else None
-            return load_rows(data.train, data, names), self.recipe.teacher.finetune is None
-        rows = load_rows(data.train, data, None)
-        if known is not None and len(known) == len(rows.label_names):
-            matched = match_names(rows.label_names, known)
+            return load_part(data.train, data, names), self.recipe.teacher.finetune is None
+        part = load_part(data.train, data, None)
+        if known is not None and len(known) == len(part.rows.label_names):
+            matched = match_names(part.rows.label_names, known)
             if len(matched) == len(known):
-                return load_rows(data.train, data, known), True
-        return rows, False
+                return load_part(data.train, data, known), True
+        return part, False
 
     @property
     def keeps_head(self) -> bool:
@@ -143,7 +145,7 @@ class Context:
     @cached_property
     def _split(self) -> tuple[LabeledTexts, LabeledTexts | None]:
         data, seed = self.recipe.data, self.recipe.seed
-        return tuning_split(subset(self._train[0], data.train_rows, seed=seed), data.tuning_rows, seed=seed)
+        return tuning_split(subset(self._train[0].rows, data.train_rows, seed=seed), data.tuning_rows, seed=seed)
 
     @property
     def train_rows(self) -> LabeledTexts:
@@ -179,28 +181,63 @@ class Context:
     @cached_property
     def validation_rows(self) -> LabeledTexts:
         """The held-out rows."""
-        return self._held_out(self.recipe.data.validation, "validation")
-
-    def _held_out(self, source: str | HubSplit, name: str) -> LabeledTexts:
-        rows = load_rows(source, self.recipe.data, self.train_rows.label_names)
-        for known, what in ((self.train_rows, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
-            if known is not None and (shared := len(shared_rows(known, rows))):
-                warn(f"{shared} of {len(rows)} {name} rows are in {what} too")
-        return rows
+        return self._held_out("validation").rows
 
     @cached_property
+    def _parts(self) -> dict[str, Part]:
+        """The held-out parts by name, as they are read."""
+        return {}
+
+    def _held_out(self, name: str) -> Part:
+        if name not in self._parts:
+            source: Source = getattr(self.recipe.data, name)
+            part = load_part(source, self.recipe.data, self.train_rows.label_names)
+            for known, what in ((self.train_rows, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
+                if known is not None and (shared := len(shared_rows(known, part.rows))):
+                    warn(f"{shared} of {len(part.rows)} {name} rows are in {what} too")
+            self._parts[name] = part
+        return self._parts[name]
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Training rows, all of them, and held-out rows by name: ``train``, ``validation``, ``test``."""
+        held_out = ["validation"] if self.recipe.data.test is None else ["validation", "test"]
+        return {"train": self._train[0], **{name: self._held_out(name) for name in held_out}}
+
+    @property
+    def skipped(self) -> dict[str, tuple[SkippedRow, ...]]:
+        """The rows that the recipe said to skip, for each part."""
+        found = {name: part.skipped for name, part in self.parts.items()}
+        return found | ({"unlabeled": self._unlabeled[1]} if self.recipe.data.unlabeled_sources else {})
+
+    def tell_skipped(self) -> None:
+        """Tell which rows were skipped, and write them beside the run's other files."""
+        file = self.run.path("skipped.jsonl")
+        write_skipped(file, [row for rows in self.skipped.values() for row in rows])
+        for name, rows in self.skipped.items():
+            if rows:
+                warn(f"{len(rows)} rows of data.{name} cannot be read and are skipped; {file} lists them")
+
+    @property
     def unlabeled_rows(self) -> LabeledTexts | None:
         """The rows without labels; None where the recipe names none."""
+        return self._unlabeled[0]
+
+    @cached_property
+    def _unlabeled(self) -> tuple[LabeledTexts | None, tuple[SkippedRow, ...]]:
         data, found = self.recipe.data, None
+        skipped: tuple[SkippedRow, ...] = ()
         for source in data.unlabeled_sources:
-            rows = without_labels(*load_texts(source, data), like=self.train_rows)
+            texts, pairs, left_out = load_texts(source, data)
+            rows = without_labels(texts, pairs, like=self.train_rows)
             found = rows if found is None else joined(found, rows)
+            skipped += left_out
         if found is not None and self.tuning_rows is not None:
             seen = shared_rows(self.tuning_rows, found)
             if len(seen):
                 self.log(f"{len(seen)} of {len(found)} unlabeled texts are among data.tuning_rows: they are left out")
                 found = found.take(np.setdiff1d(np.arange(len(found)), seen))
-        return found
+        return found, skipped
 
     @cached_property
     def transfer_rows(self) -> LabeledTexts:
@@ -229,7 +266,7 @@ class Context:
         """The recipe's further held-out rows as token ids, where it names any."""
         if self.recipe.data.test is None:
             return None
-        rows = self._held_out(self.recipe.data.test, "test")
+        rows = self._held_out("test").rows
         return encode_rows(rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
 
     @property

@@ -92,6 +92,7 @@ def prepare(
         # The first process writes the files that all of them read.
         context.check_tokenizer()
         context.check_balance()
+        context.tell_skipped()
         _ = context.train, context.transfer, context.validation, context.test
     context.process_group.wait()
     if TEACHER in todo:

@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ackd_deploy.artifact.load import read_bounded_json
-from ackd_deploy.data import LabeledTexts, calibration_slice, load_rows, subset, tuning_split
+from ackd_deploy.data import LabeledTexts, calibration_slice, subset, tuning_split
 from ackd_deploy.data.fingerprint import data_fingerprints
+from ackd_deploy.data.skipped import skipped_fingerprints
+from ackd_deploy.data.source import load_part
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
@@ -96,9 +98,11 @@ def gather(run: Run) -> Inputs:
     run.check_inputs(data_fingerprints(data))
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
     seed = run.recipe.seed
-    rows = subset(load_rows(data.train, data, labels), data.train_rows, seed=seed)
-    train, tuning = tuning_split(rows, data.tuning_rows, seed=seed)
-    validation = load_rows(data.validation, data, labels)
+    parts = load_part(data.train, data, labels), load_part(data.validation, data, labels)
+    if data.on_error == "skip":
+        run.check_inputs(skipped_fingerprints({"train": parts[0].skipped, "validation": parts[1].skipped}))
+    train, tuning = tuning_split(subset(parts[0].rows, data.train_rows, seed=seed), data.tuning_rows, seed=seed)
+    validation = parts[1].rows
     calibration = train.take(calibration_slice(train, data.calibration_rows, seed=seed))
     pad_id = config.get("pad_token_id")
     return Inputs(

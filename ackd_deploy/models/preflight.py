@@ -18,7 +18,7 @@ from ackd_deploy.models.locate import is_hub_id, label_names_of, locate_model
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
-from ackd_deploy.recipe.sections import HubSplit
+from ackd_deploy.recipe.sections import HeldOut, HubSplit
 
 __all__ = ["check_positions", "check_sources"]
 
@@ -92,7 +92,7 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
         warn_of_imbalance(rows, weights)
         names, distant = rows.label_names, []
     for key, source in {"data.validation": data.validation, "data.test": data.test}.items():
-        if isinstance(source, HubSplit):
+        if isinstance(source, HubSplit) or (isinstance(source, HeldOut) and isinstance(data.train, HubSplit)):
             distant.append(key)
         elif source is not None:
             load_rows(source, data, names)

@@ -20,7 +20,7 @@ __all__ = ["dump_recipe", "load_recipe", "parse_recipe", "run_name"]
 
 _MAX_BYTES = 1_000_000
 # How pydantic calls the members of our unions.
-_UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|dict|constrained)\b.*)$")
+_UNION_MEMBER = re.compile(r"^(str|int|bool|float|[A-Z]\w*|(literal|list|dict|constrained|tagged-union)\b.*)$")
 # Keys of earlier recipes, and their new names.
 _RENAMED = {"clip_norm": "max_grad_norm", "warmup_share": "warmup_ratio", "spread": "temperature"}
 _HINT = "ackd-deploy recipe show --schema lists every key with its type and default"
@@ -43,8 +43,9 @@ def _apply_override(content: dict[str, Any], assignment: str) -> None:
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:
-    options = (annotation, *get_args(annotation))
-    return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for option in get_args(annotation) for section in _sections_in(option)]
 
 
 def _keys(location: tuple[int | str, ...], unknown: bool) -> tuple[tuple[str, ...], type[BaseModel] | None]:
@@ -54,6 +55,7 @@ def _keys(location: tuple[int | str, ...], unknown: bool) -> tuple[tuple[str, ..
     """
     section: type[BaseModel] | None = Recipe
     holder: type[BaseModel] | None = Recipe
+    inner: list[type[BaseModel]] = []
     keys: list[str] = []
     for index, part in enumerate(location):
         last = index == len(location) - 1
@@ -62,6 +64,9 @@ def _keys(location: tuple[int | str, ...], unknown: bool) -> tuple[tuple[str, ..
             holder = section
             inner = _sections_in(section.model_fields[str(part)].annotation)
             section = inner[0] if inner else None
+        elif named := next((option for option in inner if option.__name__ == part), None):
+            # One of several kinds of section, chosen by its keys.
+            section = named
         elif (last and unknown) or isinstance(part, int):
             keys.append(str(part))
             holder = section

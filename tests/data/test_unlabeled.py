@@ -22,15 +22,15 @@ def data_of(**keys: str) -> Data:
 def test_a_label_column_is_ignored_and_said_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "with.csv").write_text("text,label\na,anything\nb,\n")
     (tmp_path / "without.csv").write_text("id,text\n1,a\n")
-    assert load_texts(str(tmp_path / "with.csv"), data_of()) == (["a", "b"], None)
+    assert load_texts(str(tmp_path / "with.csv"), data_of()) == (["a", "b"], None, ())
     assert "with.csv is data.unlabeled: its column 'label' is ignored" in capfd.readouterr().err
-    assert load_texts(str(tmp_path / "without.csv"), data_of()) == (["a"], None)
+    assert load_texts(str(tmp_path / "without.csv"), data_of()) == (["a"], None, ())
     assert "ignored" not in capfd.readouterr().err
 
 
 def test_pairs_are_read_too(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "a", "other": "b"}\n')
-    assert load_texts(str(tmp_path / "a.jsonl"), data_of(text_pair="other")) == (["a"], ["b"])
+    assert load_texts(str(tmp_path / "a.jsonl"), data_of(text_pair="other")) == (["a"], ["b"], ())
 
 
 def test_texts_are_checked_as_labeled_ones_are(tmp_path: Path) -> None:

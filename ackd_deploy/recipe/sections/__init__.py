@@ -3,7 +3,7 @@
 from ackd_deploy.recipe.sections.base import Optimization, Section
 from ackd_deploy.recipe.sections.card import Card
 from ackd_deploy.recipe.sections.contrastive import Cdl, Negatives, Sar
-from ackd_deploy.recipe.sections.data import Data, HubSplit
+from ackd_deploy.recipe.sections.data import Data, HeldOut, HubSplit
 from ackd_deploy.recipe.sections.distill import Distill, Method
 from ackd_deploy.recipe.sections.export import Export, Gates, Variant
 from ackd_deploy.recipe.sections.models import Finetune, LayerMap, Student, Teacher
@@ -16,6 +16,7 @@ __all__ = [
     "Export",
     "Finetune",
     "Gates",
+    "HeldOut",
     "HubSplit",
     "LayerMap",
     "Method",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from ackd_deploy.errors import RecipeError
-from ackd_deploy.recipe.sections.base import Count, Section
+from ackd_deploy.recipe.sections.base import Count, Section, Share
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import label_name_problem
 
-__all__ = ["Data", "HubSplit", "LabelName"]
+__all__ = ["Data", "HeldOut", "HubSplit", "LabelName"]
 
 
 def _checked(name: str) -> str:
@@ -44,14 +44,39 @@ class HubSplit(Section):
     revision: str | None = Field(None, description="Commit of the data set to pin; absent: the newest.")
 
 
+class HeldOut(Section):
+    """A part of the training file that is held out of training, where there is no file of its own for validation."""
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="Of the rows. Rows of equal text stay together, and classes keep their shares."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+        0, description="Of the draw; another one than the recipe's, which may change from run to run."
+    )
+
+
+def _held_out_kind(value: Any) -> str | None:
+    """Return which mapping is meant by its keys, so that errors are those of one kind alone."""
+    if isinstance(value, dict):
+        return "HubSplit" if value.keys() & HubSplit.model_fields.keys() else "HeldOut"
+    return type(value).__name__ if isinstance(value, (HubSplit, HeldOut)) else None
+
+
+HeldOutRows = Annotated[
+    Annotated[HubSplit, Tag("HubSplit")] | Annotated[HeldOut, Tag("HeldOut")],
+    Discriminator(_held_out_kind, "no_mapping", "Input should be a mapping"),
+]
+
+
 class Data(Section):
     """Labeled text: where it lies and what its columns are called."""
 
     train: str | HubSplit = Field(
         description="CSV, TSV, JSON Lines, JSON or Parquet file, folder with a folder of texts a class, or hub split."
     )
-    validation: str | HubSplit = Field(
-        description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it."
+    validation: str | HeldOutRows = Field(
+        description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it. "
+        "{share: 0.1} holds out a part of data.train."
     )
     test: str | HubSplit | None = Field(
         None, description="Further held-out rows. Nothing is decided on them; `ablate` reports them beside validation."
@@ -89,6 +114,12 @@ class Data(Section):
     train_rows: Count | None = Field(
         None, description="Train on a subset of so many labeled rows, drawn by the seed; absent: on all."
     )
+    on_error: Literal["stop", "skip"] = Field(
+        "stop",
+        description="Rows without a text, with a label that cannot be read, or not of the file's format: stop with all "
+        "of them in one message, or skip them, told and kept in the run's skipped.jsonl.",
+    )
+    max_skipped: Share = Field(0.05, description="Share of a file's rows that may be skipped; more stop the run.")
     calibration_rows: Count = Field(
         512,
         description="Training rows for the calibration of int8, and of the temperature where there are no tuning_rows.",
