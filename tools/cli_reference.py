@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from ackd_deploy.cli import cli
+from ackd_deploy.cli.examples import EXAMPLES
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"
 HEADING = """\
@@ -59,6 +60,8 @@ def described(command: click.Command, name: str) -> list[str]:
     text = " ".join((command.help or "").split("\n\n")[0].split())
     rest = [" ".join(part.split()) for part in (command.help or "").split("\n\n")[1:]]
     lines = [f"## {name}", "", text, *(line for part in rest for line in ("", part)), ""]
+    if name in EXAMPLES:
+        lines += [f"    {EXAMPLES[name]}", ""]
     if isinstance(command, click.Group):
         for inner in command.list_commands(click.Context(command)):
             found = command.get_command(click.Context(command), inner)

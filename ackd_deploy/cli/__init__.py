@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from ackd_deploy.cli.examples import BEGIN, EXAMPLES
 from ackd_deploy.cli.streams import prepare_streams, silence_stdout
 from ackd_deploy.cli.system_errors import system_problem
 from ackd_deploy.errors import AckdError
@@ -32,7 +33,8 @@ _COMMANDS = {
     "compare": "Compare runs on the same validation rows.",
     "ablate": "Train several methods over several seeds, with paired intervals.",
     "doctor": "Show versions, devices, providers, CPU features and threads.",
-    "recipe": "List, show, check and start recipes.",
+    "recipe": "List, show, check, copy and start recipes.",
+    "docs": "Show the documentation that came with this installation.",
 }
 
 
@@ -44,6 +46,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"ackd_deploy.cli.{cmd_name}").command
+        _add_examples(command, cmd_name)
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -76,13 +79,25 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _add_examples(command: click.Command, name: str) -> None:
+    if isinstance(command, click.Group):
+        for inner, subcommand in command.commands.items():
+            _add_examples(subcommand, f"{name} {inner}")
+    elif name in EXAMPLES:
+        command.epilog = f"\b\nExample:\n  {EXAMPLES[name]}"
+
+
 def _show(error: AckdError) -> None:
     click.echo(click.style("error: ", fg="red", bold=True) + visible(error.message), err=True)
     if error.hint:
         click.echo(click.style("hint: ", fg="cyan") + visible(error.hint), err=True)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_LazyGroup,
+    epilog=BEGIN,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="ackd-deploy")
 @click.option("--debug", is_flag=True, help="Show the traceback of every error.")
 def cli(debug: bool) -> None:

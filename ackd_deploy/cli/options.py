@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ackd_deploy.cli.recipe_argument import RECIPE
 from ackd_deploy.recipe import Recipe, load_recipe
 from ackd_deploy.run import DEFAULT_RUNS, Run, newest_run
 from ackd_deploy.run.newest import Having
@@ -30,7 +31,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
-_recipe_argument: Decorator = click.argument("recipe", type=click.Path(path_type=Path))
+_recipe_argument: Decorator = click.argument("recipe", type=RECIPE)
 set_option: Decorator = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key, such as distill.epochs=2."
 )

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from ackd_deploy import console
 from ackd_deploy.cli.options import json_option, set_option
+from ackd_deploy.cli.recipe_argument import RECIPE
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import write_text
 from ackd_deploy.recipe import Recipe, dump_recipe, load_recipe
-from ackd_deploy.recipe.bundled import bundled_recipe, bundled_recipes
+from ackd_deploy.recipe.bundled import bundled_recipes
 from ackd_deploy.recipe.template import recipe_template
 
 
@@ -43,18 +44,18 @@ def list_recipes(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("recipe", required=False)
+@click.argument("recipe", type=RECIPE, required=False)
 @click.option("--schema", is_flag=True, help="Show every key with its type and default instead.")
 @set_option
 @json_option
-def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: bool) -> None:
+def show(recipe: Path | None, schema: bool, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show RECIPE with every default written out."""
     if schema:
         console.emit_json(Recipe.model_json_schema())
         return
     if recipe is None:
         raise click.UsageError("name a recipe, or ask for --schema")
-    loaded = load_recipe(bundled_recipe(recipe), overrides=overrides)
+    loaded = load_recipe(recipe, overrides=overrides)
     if as_json:
         console.emit_json(loaded.model_dump(mode="json"))
     else:
@@ -62,13 +63,13 @@ def show(recipe: str | None, schema: bool, overrides: tuple[str, ...], as_json: 
 
 
 @command.command()
-@click.argument("recipes", nargs=-1, required=True)
+@click.argument("recipes", type=RECIPE, nargs=-1, required=True)
 @click.option("--no-data", is_flag=True, help="Check the recipe alone, without the data and models that it names.")
 @set_option
-def validate(recipes: tuple[str, ...], no_data: bool, overrides: tuple[str, ...]) -> None:
+def validate(recipes: tuple[Path, ...], no_data: bool, overrides: tuple[str, ...]) -> None:
     """Check RECIPES and the data files and model folders that they name; nothing is fetched from a hub."""
     for name in recipes:
-        loaded = load_recipe(bundled_recipe(name), overrides=overrides)
+        loaded = load_recipe(name, overrides=overrides)
         distant: list[str] = []
         if not no_data:
             from ackd_deploy.models.preflight import check_sources
@@ -92,6 +93,18 @@ def init(file: Path, train: str, validation: str, model: str) -> None:
 
 
 @command.command()
+@click.argument("recipe", type=RECIPE)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+def copy(recipe: Path, file: Path | None) -> None:
+    """Copy RECIPE, by name or path, to FILE to be changed; absent: its own name in this folder."""
+    target = file or Path(recipe.name)
+    if target.exists():
+        raise UsageError(f"{target} already exists and was not changed", hint="give another name")
+    write_text(target, recipe.read_text(encoding="utf-8"))
+    console.print_result(f"wrote {target}; next: ackd-deploy run {shlex.quote(str(target))}")
+
+
+@command.command()
 @click.argument("name", type=click.Choice(["quickstart"]))
 @click.option(
     "--to",
@@ -103,6 +116,18 @@ def init(file: Path, train: str, validation: str, model: str) -> None:
 )
 def fetch(name: str, folder: Path) -> None:
     """Fetch the model and the data of a shipped recipe, checksums pinned."""
-    from ackd_deploy.quickstart.assets import fetch_assets
+    from ackd_deploy.quickstart.assets import DEFAULT_ASSETS, fetch_assets
 
     fetch_assets(folder)
+    moved = "" if folder == DEFAULT_ASSETS else _moved(folder)
+    console.print_result(f"fetched into {folder}; next: ackd-deploy run quickstart{moved}")
+
+
+def _moved(folder: Path) -> str:
+    """Return the overrides that the quickstart needs where its files lie in another folder."""
+    files = {
+        "teacher.model": "minilm",
+        "data.train": "movie_reviews/train.tsv",
+        "data.validation": "movie_reviews/validation.tsv",
+    }
+    return "".join(f" --set {shlex.quote(f'{key}={folder / name}')}" for key, name in files.items())

@@ -13,7 +13,25 @@ from ackd_deploy.cli.options import find_artifact, runs_option, served_provider_
 from ackd_deploy.extras import need
 
 
-@click.command()
+class _ServeCommand(click.Command):
+    """Lists the service's environment variables after the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ackd_deploy.serving.settings import PREFIX, Settings
+
+        with formatter.section("Environment variables"):
+            formatter.write_dl(
+                [
+                    (PREFIX + name.upper(), field.description or "")
+                    for name, field in Settings.model_fields.items()
+                    # An argument, or shown with their options.
+                    if name not in {"artifact", "workers", "threads", "provider"}
+                ]
+            )
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=_ServeCommand)
 @click.argument("artifact", required=False, type=click.Path(file_okay=False, path_type=Path))
 @runs_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
@@ -38,7 +56,7 @@ def command(
 ) -> None:
     """Serve ARTIFACT, or the newest exported run's, until Ctrl-C or SIGTERM.
 
-    Limits, a bearer token and the rest are environment variables: docs/reference/http.md lists them.
+    Limits, a bearer token and the rest are environment variables: see below, and 'ackd-deploy docs http'.
     """
     need("serve", "cpu")
     folder = find_artifact(artifact, runs)

@@ -62,6 +62,9 @@ def test_it_classifies_and_verifies(installed: Path, tiny_artifact: Path, tmp_pa
     run(command, "verify", tiny_artifact)
     for arguments in (["--help"], ["recipe", "list"], ["doctor"], ["recipe", "show", "quickstart"]):
         run(command, *arguments)
+    # From a folder without recipes/ and docs/, as every user of a wheel is.
+    run("env", "-C", tmp_path, command, "recipe", "validate", "--no-data", "recipes/quickstart.yaml")
+    assert run(command, "docs", "http").stdout.startswith("# HTTP")
 
 
 @pytest.mark.parametrize(
