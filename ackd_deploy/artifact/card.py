@@ -31,6 +31,12 @@ _METHODS = {
     "codir": "Contrastive distillation on intermediate representations: logits and [CLS] states (Sun et al. 2020).",
     "finetune": "The small model was trained on the labels alone; nothing was distilled.",
 }
+_MADE = {
+    None: "that existed already",
+    "existing classifier, no distillation": "that existed already",
+    "fine-tuned classifier, no distillation": "trained",
+    "finetune": "trained",
+}
 _EXAMPLE_CHARACTERS = 200
 _TEXT, _PAIR = ("a warm, funny and moving film",), ("the film is warm", "the film is cold")
 
@@ -60,7 +66,7 @@ def render_card(manifest: Manifest) -> str:
     return environment.from_string(source).render(
         manifest=manifest,
         metadata=yaml.safe_dump(card_metadata(manifest), sort_keys=False, allow_unicode=True, width=1000),
-        made={None: "that existed already", "finetune": "trained"}.get(method, "distilled"),
+        made=_MADE.get(manifest.provenance.get("mode", method), "distilled"),
         method_text=_METHODS.get(str(method), ""),
         sizes={variant.name: f"{variant.size_bytes / 1e6:.1f}" for variant in manifest.variants},
         quality=quality,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ackd_deploy import console
+from ackd_deploy.cli.exported import exported
 from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import (
     json_option,
@@ -14,9 +15,9 @@ from ackd_deploy.cli.options import (
     provider_option,
     training_options,
 )
-from ackd_deploy.errors import ArtifactError, GateFailed
+from ackd_deploy.errors import GateFailed
 from ackd_deploy.extras import need
-from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run import Run
 
 
 @click.command()
@@ -51,7 +52,7 @@ def command(
 
     with run.lock():
         try:
-            artifact = _exported(run, provider, table=not as_json)
+            artifact = exported(run, provider, table=not as_json)
         except GateFailed:
             # The report shows which bound was missed, and by how much.
             console.log(f"report  {write_report(run)}")
@@ -63,20 +64,3 @@ def command(
     console.print_table(summary_table(summary_rows(run)))
     console.print_result(f"report  {report}")
     console.print_result(f"serve   ackd-deploy serve {artifact}")
-
-
-def _exported(run: Run, provider: str, *, table: bool) -> Path:
-    """Return the run's artifact: the existing one if it is complete, or a new one."""
-    from ackd_deploy.artifact import open_artifact
-    from ackd_deploy.export import export_run
-
-    artifact = run.path("artifact")
-    if run.is_done(EXPORT) and run.record(EXPORT).provider == provider:
-        try:
-            open_artifact(artifact)
-        except ArtifactError as error:
-            console.warn(f"the artifact is exported again: {error.message}")
-        else:
-            console.log("export: already done")
-            return artifact
-    return export_run(run, provider=provider, table=table)

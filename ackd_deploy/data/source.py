@@ -80,6 +80,8 @@ def load_part(source: Source, data: Data, label_names: Sequence[str] | None) -> 
         if isinstance(source, HeldOut):
             raise ValueError("a held-out part is one of data.train, named by data.validation")
         return _read_part(source, data, label_names)
+    if data.train is None:
+        raise ValueError("a held-out part is one of data.train, which is absent")
     whole = _read_part(data.train, data, label_names)
     chosen = held_out(whole.rows, share.share, seed=share.seed)
     if not len(chosen):

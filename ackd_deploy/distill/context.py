@@ -34,6 +34,7 @@ from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.run import Run
+from ackd_deploy.run.stages import parse_stage
 from ackd_deploy.tasks import Task
 from ackd_deploy.training.process_group import ProcessGroup
 
@@ -94,17 +95,27 @@ class Context:
             found["student.init"] = model_fingerprint(locate_model(init, key="student.init"))
         if self.recipe.data.on_error == "skip":
             found |= skipped_fingerprints(self.skipped)
+        if self.recipe.existing:
+            self._renew(found)
         self.run.check_inputs(found)
         if self.process_group.is_first:
             self.run.record_inputs(found)
 
+    def _renew(self, found: dict[str, str]) -> None:
+        """Forget what was made from other content: where nothing is trained, all of it is soon made again."""
+        if self.process_group.is_first and (changed := self.run.changed_inputs(found)):
+            log(f"{', '.join(changed)}: other content than before, so everything is made again")
+            self.run.reset(*map(parse_stage, self.run.entries()))
+
     def check(self) -> None:
         """Raise an error for a recipe that cannot work, before anything is trained."""
-        student = self.recipe.student
-        check_student(student)
-        _ = label_names_of(self.source), self.layers
-        if student.init == "teacher":
-            check_layers(self.config)
+        _ = label_names_of(self.source)
+        if self.recipe.distill.method != "none":
+            student = self.recipe.student
+            check_student(student)
+            _ = self.layers
+            if student.init == "teacher":
+                check_layers(self.config)
         check_positions(self.config.to_dict(), self.recipe.data.max_length)
 
     def check_tokenizer(self) -> None:
@@ -123,29 +134,40 @@ class Context:
         return provide_tokenizer(self.source, self.run.path("tokenizer"))
 
     @cached_property
-    def _train(self) -> tuple[Part, bool]:
+    def _naming(self) -> tuple[Part, bool]:
+        """The part of the data that names the labels, and whether the teacher's head has these names."""
         data, known = self.recipe.data, label_names_of(self.source)
+        # Without training rows the validation rows tell what a teacher with generic names calls its labels.
+        source = data.validation if data.train is None else data.train
         if not data.task.has_classes or self.recipe.teacher.finetune is None:
             # A teacher that is not fine-tuned defines the labels; without names, their number is still known.
             generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
             names = known or generic if data.task.has_classes else None
-            return load_part(data.train, data, names), self.recipe.teacher.finetune is None
-        part = load_part(data.train, data, None)
+            return load_part(source, data, names), self.recipe.teacher.finetune is None
+        part = load_part(source, data, None)
         if known is not None and len(known) == len(part.rows.label_names):
             matched = match_names(part.rows.label_names, known)
             if len(matched) == len(known):
-                return load_part(data.train, data, known), True
+                return load_part(source, data, known), True
         return part, False
 
     @property
     def keeps_head(self) -> bool:
         """Whether the teacher's head already has these labels, by name."""
-        return self._train[1]
+        return self._naming[1]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Name of each logit."""
+        return self._naming[0].rows.label_names
 
     @cached_property
     def _split(self) -> tuple[LabeledTexts, LabeledTexts | None]:
         data, seed = self.recipe.data, self.recipe.seed
-        return tuning_split(subset(self._train[0].rows, data.train_rows, seed=seed), data.tuning_rows, seed=seed)
+        if data.train is None:
+            raise LookupError("data.train is absent: nothing is trained")
+        rows = subset(self._naming[0].rows, data.train_rows, seed=seed)
+        return tuning_split(rows, data.tuning_rows, seed=seed)
 
     @property
     def train_rows(self) -> LabeledTexts:
@@ -191,8 +213,9 @@ class Context:
     def _held_out(self, name: str) -> Part:
         if name not in self._parts:
             source: Source = getattr(self.recipe.data, name)
-            part = load_part(source, self.recipe.data, self.train_rows.label_names)
-            for known, what in ((self.train_rows, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
+            part = load_part(source, self.recipe.data, self.label_names)
+            train = None if self.recipe.data.train is None else self.train_rows
+            for known, what in ((train, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
                 if known is not None and (shared := len(shared_rows(known, part.rows))):
                     warn(f"{shared} of {len(part.rows)} {name} rows are in {what} too")
             self._parts[name] = part
@@ -202,7 +225,8 @@ class Context:
     def parts(self) -> dict[str, Part]:
         """Training rows, all of them, and held-out rows by name: ``train``, ``validation``, ``test``."""
         held_out = ["validation"] if self.recipe.data.test is None else ["validation", "test"]
-        return {"train": self._train[0], **{name: self._held_out(name) for name in held_out}}
+        train = {} if self.recipe.data.train is None else {"train": self._naming[0]}
+        return {**train, **{name: self._held_out(name) for name in held_out}}
 
     @property
     def skipped(self) -> dict[str, tuple[SkippedRow, ...]]:
@@ -272,12 +296,11 @@ class Context:
     @property
     def task(self) -> Task:
         """The task with the recipe's deciding metric."""
-        return self.recipe.data.task_for(self.train_rows.label_names)
+        return self.recipe.data.task_for(self.label_names)
 
     def load_teacher(self) -> Any:
         """Load the run's own teacher, fine-tuned where the recipe says so."""
-        rows = self.train_rows
-        return load_classifier(self.run.path("teacher"), rows.label_names, rows.problem_type)
+        return load_classifier(self.run.path("teacher"), self.label_names, self.recipe.data.problem_type)
 
     def log(self, message: str) -> None:
         """Log, from the first process only."""

@@ -21,8 +21,13 @@ __all__ = ["distill_run", "opened_context", "prepare", "student_folders", "unfin
 
 
 def student_folders(run: Run) -> dict[str, Path]:
-    """Return method and folder of each student of a run: the baselines, and last the recipe's own method."""
+    """Return method and folder of each student of a run: the baselines, and last the recipe's own method.
+
+    With method ``none`` there are no students.
+    """
     distill = run.recipe.distill
+    if distill.method == "none":
+        return {}
     baselines = [method for method in dict.fromkeys(distill.baselines) if method != distill.method]
     return {**{m: run.path("baselines", m) for m in baselines}, distill.method: run.path("student")}
 
@@ -45,7 +50,8 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
         folders = student_folders(run)
         todo = unfinished(context, {student_stage(method): folder for method, folder in folders.items()})
         if not todo:
-            context.log(f"{run.folder} is already distilled")
+            already = "already holds this classifier" if run.recipe.existing else "is already distilled"
+            context.log(f"{run.folder} {already}")
             return
         teacher, bank = prepare(context, list(folders), todo)
         for method, folder in folders.items():
@@ -87,13 +93,16 @@ def prepare(
 ) -> tuple[Any, TeacherBank | None]:
     """Return the teacher, made now if it is among the stages ``todo``, and the bank for these methods."""
     context.check()
-    context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
+    if not context.recipe.existing:
+        context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
     if context.process_group.is_first:
         # The first process writes the files that all of them read.
         context.check_tokenizer()
-        context.check_balance()
         context.tell_skipped()
-        _ = context.train, context.transfer, context.validation, context.test
+        _ = context.validation, context.test
+        if not context.recipe.existing:
+            context.check_balance()
+            _ = context.train, context.transfer
     context.process_group.wait()
     if TEACHER in todo:
         make_teacher(context)

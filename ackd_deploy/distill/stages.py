@@ -65,21 +65,23 @@ def stage_is_whole(context: Context, stage: Stage[ModelRecord], folder: Path | N
 def make_teacher(context: Context) -> None:
     """Fine-tune the teacher where the recipe says so, and put it into the run's folder."""
     run, recipe = context.run, context.recipe
-    rows = context.train_rows
+    problem_type = recipe.data.problem_type
     head = None if context.keeps_head else derived_seed(recipe.seed, "teacher head")
-    model = load_classifier(context.source, rows.label_names, rows.problem_type, new_head_seed=head)
+    model = load_classifier(context.source, context.label_names, problem_type, new_head_seed=head)
     outcome: Outcome | None = None
     if recipe.teacher.finetune is not None:
         objective = DistillObjective(
             loss_weights("finetune", recipe.distill),
             labels=context.train.labels,
-            problem_type=rows.problem_type,
+            problem_type=problem_type,
             kd_temperature=recipe.distill.kd_temperature,
             device=context.device,
             class_weights=context.class_weights,
         )
         outcome = _train(context, TEACHER, model, objective, context.train, recipe.teacher.finetune, seed=recipe.seed)
-    _conclude(context, TEACHER, model, context.train, folder=run.path("teacher"), outcome=outcome)
+    # An existing classifier was trained elsewhere: rows that were given for calibration are not its training rows.
+    rows = None if recipe.existing else context.train
+    _conclude(context, TEACHER, model, rows, folder=run.path("teacher"), outcome=outcome)
 
 
 def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
@@ -204,13 +206,23 @@ def _conclude(
     context: Context,
     stage: Stage[ModelRecord],
     model: Any,
-    encoded: Encoded,
+    encoded: Encoded | None,
     *,
     folder: Path | None,
     outcome: Outcome | None,
     student: StudentRecord | None = None,
 ) -> None:
-    """Evaluate, save, record; then drop the stage's checkpoints."""
+    """Evaluate, save, record; then drop the stage's checkpoints.
+
+    Args:
+        context: the distillation.
+        stage: of the model.
+        model: the classifier.
+        encoded: the rows that it was trained on; None where that was elsewhere.
+        folder: for its weights; None: they aren't kept.
+        outcome: of the training, if there was one.
+        student: what only a student has.
+    """
     if context.process_group.is_first:
         run, validation = context.run, context.validation
         logits = predict_logits(model, validation, context.device)
@@ -234,8 +246,8 @@ def _conclude(
             primary=main,
             interval=metric_interval(task, logits, validation.labels),
             validation_rows=len(validation),
-            train_rows=len(context.train),
-            unlabeled_rows=len(encoded) - len(context.train) or None,
+            train_rows=0 if encoded is None else len(context.train),
+            unlabeled_rows=None if encoded is None else len(encoded) - len(context.train) or None,
             test_metrics=None if test is None else found_on_test,
             test_rows=None if test is None else len(test),
             parameters=sum(p.numel() for p in model.parameters()),
@@ -245,7 +257,7 @@ def _conclude(
             threads=torch.get_num_threads(),
             processes=context.process_group.size,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
-            data_fingerprint=encoded.fingerprint,
+            data_fingerprint=(validation if encoded is None else encoded).fingerprint,
             cpu=cpu_info(),
             training=None if outcome is None else outcome.record(),
             size_bytes=size,
@@ -264,9 +276,13 @@ def _card(context: Context, name: str, found: dict[str, float], rows: int) -> st
     recipe = context.recipe
     figures = "\n".join(f"- {key}: {value:.4f}" for key, value in found.items())
     what = "The teacher" if name == "teacher" else f"A student of {recipe.student.layers} layers, method {name},"
-    front = json.dumps({"pipeline_tag": "text-classification", "tags": ["ackd-deploy", name]})
+    note = "ACKD is reconstructed from its paper's abstract; `recipe.yaml` of the run has every setting."
+    if recipe.distill.method == "none":
+        name = what = "The classifier"
+        note = "Nothing was distilled; `recipe.yaml` of the run has every setting."
+    front = json.dumps({"pipeline_tag": "text-classification", "tags": ["ackd-deploy", name.split()[-1]]})
     return (
         f"---\n{front}\n---\n\n# {recipe.name}: {name}\n\n{what} of the run `{recipe.name}`, made by ackd-deploy "
         f"{__version__} from `{recipe.teacher.model}`.\n\nOn {rows} validation rows:\n\n{figures}\n\n"
-        "ACKD is reconstructed from its paper's abstract; `recipe.yaml` of the run has every setting.\n"
+        f"{note}\n"
     )

@@ -1,4 +1,4 @@
-"""What an export starts from: the run's student, its validation rows, and a slice of its training rows."""
+"""What an export starts from: the run's student, its validation rows, and a slice of its training rows, if any."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Inputs:
     Attributes:
         student: its folder.
         validation: rows that gates are decided on.
-        calibration: training rows, for ranges of int8.
+        calibration: training rows, for ranges of int8; None where the recipe names no training data.
         tuning: rows that nothing was trained on, for what is chosen on scores; None where the recipe keeps none.
         labels: index to name.
         pad_id: id of the padding token.
@@ -42,7 +42,7 @@ class Inputs:
 
     student: Path
     validation: LabeledTexts
-    calibration: LabeledTexts
+    calibration: LabeledTexts | None
     tuning: LabeledTexts | None
     labels: tuple[str, ...]
     pad_id: int
@@ -68,12 +68,16 @@ class Inputs:
         """Tokens of each validation text, as the model sees it."""
         return [len(row.ids) for row in self.tokens]
 
-    def feeds(self, names: Sequence[str]) -> Calibration:
+    def feeds(self, names: Sequence[str]) -> Calibration | None:
         """Return the calibration rows as inputs of a graph, one row each: nothing is padded, nothing mixed.
+
+        None where there are none.
 
         Args:
             names: of the graph's inputs.
         """
+        if self.calibration is None:
+            return None
         tokens = self.tokenizer.encode(self.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS])
         rows = [pad([row], self.pad_id, names) for row in tokens]
         # With very little training text one half does both jobs; validation rows are never touched.
@@ -90,7 +94,7 @@ def gather(run: Run) -> Inputs:
         RunMismatch: the data has changed since the student was trained.
     """
     data = run.recipe.data
-    student = run.path("student")
+    student = run.student_folder
     config = read_bounded_json(student / "config.json") if (student / "config.json").is_file() else None
     if not isinstance(config, dict) or not isinstance(config.get("id2label"), dict):
         raise ArtifactError(f"{student / 'config.json'} is missing or names no labels", hint="distill the run again")
@@ -98,12 +102,17 @@ def gather(run: Run) -> Inputs:
     run.check_inputs(data_fingerprints(data))
     labels = tuple(str(config["id2label"][key]) for key in sorted(config["id2label"], key=int))
     seed = run.recipe.seed
-    parts = load_part(data.train, data, labels), load_part(data.validation, data, labels)
+    held_out = load_part(data.validation, data, labels)
+    skipped = {"validation": held_out.skipped}
+    calibration = tuning = None
+    if data.train is not None:
+        part = load_part(data.train, data, labels)
+        skipped = {"train": part.skipped, **skipped}
+        train, tuning = tuning_split(subset(part.rows, data.train_rows, seed=seed), data.tuning_rows, seed=seed)
+        calibration = train.take(calibration_slice(train, data.calibration_rows, seed=seed))
     if data.on_error == "skip":
-        run.check_inputs(skipped_fingerprints({"train": parts[0].skipped, "validation": parts[1].skipped}))
-    train, tuning = tuning_split(subset(parts[0].rows, data.train_rows, seed=seed), data.tuning_rows, seed=seed)
-    validation = parts[1].rows
-    calibration = train.take(calibration_slice(train, data.calibration_rows, seed=seed))
+        run.check_inputs(skipped_fingerprints(skipped))
+    validation = held_out.rows
     pad_id = config.get("pad_token_id")
     return Inputs(
         student=student,

@@ -30,9 +30,12 @@ def export_record(
 ) -> ExportRecord:
     """Return the record of an export, without what only a written artifact has."""
     recipe, graph = setting.recipe, setting.graph
-    student = references[recipe.export.workload]
-    ratio = student[STUDENT].seconds / student[TEACHER].seconds
-    methods = [*recipe.distill.baselines, recipe.distill.method]
+    times = references[recipe.export.workload]
+    ratios = {TEACHER: 1.0}
+    if setting.distilled:
+        # Students of all methods are one network with other weights, so they take the same time.
+        ratio = times[STUDENT].seconds / times[TEACHER].seconds
+        ratios |= dict.fromkeys([*recipe.distill.baselines, recipe.distill.method], ratio)
     return ExportRecord(
         variants=[report.record(recipe) for report in reports],
         chosen=chosen.name if chosen else None,
@@ -42,8 +45,7 @@ def export_record(
         validation_rows=len(setting.inputs.validation),
         decision=setting.decision,
         latency=LatencyRecord(
-            # Students of all methods are one network with other weights, so they take the same time.
-            ratios={TEACHER: 1.0, **dict.fromkeys(methods, ratio)},
+            ratios=ratios,
             torch={w: {name: timing.record() for name, timing in found.items()} for w, found in references.items()},
             threads=recipe.export.latency_threads,
             all_threads=effective_cpus(),
@@ -68,17 +70,24 @@ def calibration_record(logits: npt.NDArray[np.float32], setting: ExportSetting) 
     )
 
 
-def print_variants(record: ExportRecord) -> None:
-    """Print the table of variants on stdout."""
+def print_variants(record: ExportRecord, *, distilled: bool) -> None:
+    """Print the table of variants on stdout.
+
+    Args:
+        record: of the export.
+        distilled: whether teacher and student are two models.
+    """
+    student, teacher = ("student", "teacher") if distilled else ("classifier", "classifier")
     note = (
-        f"{record.metric} and agreement with the student in % of {record.validation_rows:,} validation rows; time over "
-        f"that of the teacher in PyTorch, {in_words(record.latency.threads)}, {record.cpu.model}; "
+        f"{record.metric} and agreement with the {student} in % of {record.validation_rows:,} validation rows; time "
+        f"over that of the {teacher} in PyTorch, {in_words(record.latency.threads)}, {record.cpu.model}; "
         f"chosen for {'one text at a time' if record.workload == 'single' else 'batches'}"
     )
     console.print_table(
         variants_table(
             record.variants,
             metric=record.metric,
+            student=f"{student}, PyTorch",
             student_metric=record.student[record.metric],
             chosen=record.chosen,
             teacher=TEACHER,

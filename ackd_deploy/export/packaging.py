@@ -16,6 +16,8 @@ from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.files import sha256_file
+from ackd_deploy.models.locate import is_hub_id
+from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.sections import Data
 from ackd_deploy.run import package_versions
 from ackd_deploy.run.records import GateRecord
@@ -102,8 +104,7 @@ def make_manifest(
         golden=list(golden),
         provenance={
             "run": run.recipe.name,
-            "method": run.recipe.distill.method,
-            "seed": run.recipe.seed,
+            **_origin(run.recipe),
             "engine": graph.engine,
             "opset": graph.opset,
             **({"graph": winner.note} if winner.note else {}),
@@ -129,6 +130,18 @@ def data_columns(data: Data) -> Columns | None:
     except ValidationError:
         return None
     return None if found == Columns() else found
+
+
+def _origin(recipe: Recipe) -> dict[str, object]:
+    """Say how the model was made."""
+    if recipe.distill.method != "none":
+        return {"method": recipe.distill.method, "seed": recipe.seed}
+    model = recipe.teacher.model
+    # Where a folder lies is nobody's business.
+    known = {"model": model if is_hub_id(model) else Path(model).resolve().name}
+    if recipe.existing:
+        return {"mode": "existing classifier, no distillation", **known}
+    return {"mode": "fine-tuned classifier, no distillation", **known, "seed": recipe.seed}
 
 
 def provisional_artifact(built: Sequence[BuiltVariant], setting: ExportSetting) -> Path:

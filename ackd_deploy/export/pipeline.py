@@ -56,7 +56,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         chosen = choose(reports, run.recipe, provider)
         record = export_record(reports, chosen, references, setting)
         if table:
-            print_variants(record)
+            print_variants(record, distilled=setting.distilled)
         if chosen is None:
             # The report shows which bound was missed, and by how much.
             run.fail(EXPORT, record)

@@ -49,14 +49,15 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     export, task = run.recipe.export, run.task
     if export.thresholds is not None:
         check_thresholds(run.recipe, len(inputs.labels))
-    console.log(f"reference: the student in PyTorch on {len(inputs.validation):,} validation rows")
+    what = "classifier" if run.recipe.distill.method == "none" else "student"
+    console.log(f"reference: the {what} in PyTorch on {len(inputs.validation):,} validation rows")
     model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
     logits = model.logits(inputs.texts)
     metrics = _checked_metrics(run, logits, inputs)
     fits = export.fit_temperature and task.exclusive
-    if not fits and export.thresholds is None:
-        return Reference(logits, metrics, temperature=1.0)
     rows = inputs.calibration if inputs.tuning is None else inputs.tuning
+    if rows is None or (not fits and export.thresholds is None):
+        return Reference(logits, metrics, temperature=1.0)
     seen = model.logits(rows.items)
     temperature = fit_temperature(seen, rows.labels) if fits else 1.0
     if export.thresholds is None:
@@ -65,7 +66,7 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     decided = task.with_thresholds(thresholds).metrics(logits, inputs.validation.labels)
     name = task.metric.name
     console.log(
-        f"thresholds tuned on {len(rows):,} rows: {name} of the student {metrics[name]:.4f} without, "
+        f"thresholds tuned on {len(rows):,} rows: {name} of the {what} {metrics[name]:.4f} without, "
         f"{decided[name]:.4f} with them"
     )
     return Reference(logits, decided, temperature, thresholds)

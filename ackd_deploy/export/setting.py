@@ -39,6 +39,11 @@ class ExportSetting:
     folder: Path
 
     @property
+    def distilled(self) -> bool:
+        """Whether there is a student beside the teacher."""
+        return self.recipe.distill.method != "none"
+
+    @property
     def recipe(self) -> Recipe:
         """The run's recipe."""
         return self.run.recipe

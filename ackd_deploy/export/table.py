@@ -20,6 +20,7 @@ def variants_table(
     rows: Sequence[VariantRecord],
     *,
     metric: str,
+    student: str,
     student_metric: float,
     chosen: str | None,
     teacher: str,
@@ -34,7 +35,7 @@ def variants_table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
     for name in ("variant", metric, "agree", "MB", "1 text", "batch", "p50 ms", "gates"):
         table.add_column(name, justify="left" if name in ("variant", "gates") else "right", no_wrap=True)
-    table.add_row("student, PyTorch", f"{100 * student_metric:.1f}", *["-"] * 5, "-", style="dim")
+    table.add_row(student, f"{100 * student_metric:.1f}", *["-"] * 5, "-", style="dim")
     for row in rows:
         served = row.name == chosen
         agreement, single = row.gate("agreement"), row.timings.get("single")

@@ -32,12 +32,13 @@ def time_variants(
         artifact: the provisional artifact that holds the variants.
 
     Returns:
-        The timings of the two PyTorch models by workload.
+        The timings of the PyTorch models by workload.
     """
     export, inputs = setting.recipe.export, setting.inputs
     systems = [
         System(TEACHER, "torch", setting.run.path("teacher"), inputs.max_length),
-        System(STUDENT, "torch", inputs.student, inputs.max_length),
+        # Where nothing was distilled the teacher is what is exported.
+        *([System(STUDENT, "torch", inputs.student, inputs.max_length)] if setting.distilled else []),
         *(
             System(report.name, "artifact", artifact, inputs.max_length, report.name)
             for report in reports
@@ -66,7 +67,10 @@ def time_variants(
     for workload, found in timings.items():
         for report in reports:
             judge_latency(report, workload, found, setting.recipe)
-    return {workload: {name: found[name] for name in (TEACHER, STUDENT)} for workload, found in timings.items()}
+    return {
+        workload: {name: found[name] for name in (TEACHER, STUDENT) if name in found}
+        for workload, found in timings.items()
+    }
 
 
 def judge_latency(report: VariantReport, workload: str, timings: dict[str, Timing], recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from ackd_deploy.export.fusion import count_fused, fuse
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.quantization.embeddings import quantize_embeddings_of
 from ackd_deploy.export.quantization.fp16 import to_fp16
-from ackd_deploy.export.quantization.quantize import needs_reduced_range, quantize_weights
+from ackd_deploy.export.quantization.quantize import needs_reduced_range, quantize_dynamic, quantize_weights
 from ackd_deploy.export.quantization.search import Calibration, Search
 from ackd_deploy.runtime.engines.openvino_engine import import_openvino
 
@@ -40,7 +40,7 @@ def build_variant(
     graph: Graph,
     folder: Path,
     *,
-    calibration: Calibration,
+    calibration: Calibration | None,
     features: Collection[str],
     min_agreement: float = 0.0,
 ) -> BuiltVariant:
@@ -50,7 +50,8 @@ def build_variant(
         name: as in the recipe.
         graph: the exported fp32 graph.
         folder: where files are written.
-        calibration: rows of the training data, none of the validation data.
+        calibration: rows of the training data, none of the validation data; None where there are none, which
+            ``int8_static`` and ``fp16`` cannot do without.
         features: of the processor at hand; quantization parameters follow them.
         min_agreement: share of rows that must keep their answer; where the calibration rows say that fewer will,
             the worst products stay in float.
@@ -67,20 +68,28 @@ def build_variant(
         return BuiltVariant(name, target, "fp32", claims_fusion=True, fused=counts)
     if name in ("openvino", "openvino_fp32"):
         return _under_openvino(name, graph, folder, features)
-    if name == "fp16":
+    if name == "fp16" and calibration is not None:
         return _in_half(graph, folder, calibration, min_agreement)
     model = onnx.load(graph.path)
     if name == "int8_weight_only":
         quantize_weights(model, target)
         quantize_embeddings_of(target)
         return BuiltVariant(name, target, "int8", note="MatMulNBits, blocks of 32")
+    if calibration is None and name != "int8_dynamic":
+        raise ValueError(f"{name} needs rows to calibrate on")
     vnni = ("vnni",) if "vnni" in features else ()
     reduced = needs_reduced_range(features)
-    search = Search(model, folder, calibration, reduced, min_agreement)
-    best = search.dynamic(graph) if name == "int8_dynamic" else search.static()
-    best.path.replace(target)
+    if calibration is None:
+        quantize_dynamic(model, target, reduce_range=reduced)
+        quantize_embeddings_of(target)
+        note = "raw graph, no smoothing: no rows to choose by"
+    else:
+        search = Search(model, folder, calibration, reduced, min_agreement)
+        best = search.dynamic(graph) if name == "int8_dynamic" else search.static()
+        best.path.replace(target)
+        note = best.note
     counts = count_fused(target)
-    note = best.note + (", 7-bit weights" if reduced else "")
+    note += ", 7-bit weights" if reduced else ""
     return BuiltVariant(
         name, target, "int8", batch_sensitive=name == "int8_dynamic", cpu_features=vnni, fused=counts, note=note
     )

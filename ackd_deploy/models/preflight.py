@@ -52,10 +52,11 @@ def _check_teacher(folder: Path, recipe: Recipe) -> None:
     label_names_of(folder)
     config = read_json(folder / "config.json")
     kind = config["model_type"]
-    if kind in _SHARED_LAYERS and recipe.student.init == "teacher":
+    distilled = recipe.distill.method != "none"
+    if distilled and kind in _SHARED_LAYERS and recipe.student.init == "teacher":
         raise DataError(f"the layers of models of type {kind} share their weights: there are none to choose from")
     depth = config.get("num_hidden_layers")
-    if isinstance(depth, int):
+    if distilled and isinstance(depth, int):
         layer_map(recipe.student.layer_map, recipe.student.layers, depth)
     check_positions(config, recipe.data.max_length)
     if (folder / "tokenizer.json").is_file() and isinstance(config.get("vocab_size"), int):
@@ -78,7 +79,10 @@ def check_positions(config: Mapping[str, Any], max_length: int) -> None:
 
 def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
     data = recipe.data
-    if isinstance(data.train, HubSplit):
+    names: tuple[str, ...] | None
+    if data.train is None:
+        names, distant = (label_names_of(teacher) if teacher is not None and data.task.has_classes else None), []
+    elif isinstance(data.train, HubSplit):
         names, distant = None, ["data.train"]
     else:
         # A teacher that is not fine-tuned defines the labels.

@@ -16,7 +16,7 @@ from ackd_deploy.files import read_bounded
 from ackd_deploy.recipe.schema import Recipe
 from ackd_deploy.recipe.yaml_text import parse_yaml
 
-__all__ = ["dump_recipe", "load_recipe", "parse_recipe", "run_name"]
+__all__ = ["dump_recipe", "load_recipe", "parse_recipe", "run_name", "valid_name"]
 
 _MAX_BYTES = 1_000_000
 # How pydantic calls the members of our unions.
@@ -178,10 +178,20 @@ def load_recipe(path: Path | str, *, overrides: Sequence[str] = ()) -> Recipe:
 
 def run_name(path: Path) -> str:
     """Return the name of the run that a recipe file gives where the recipe has none: valid whatever the file's is."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:100] or "run"
+    return valid_name(path.stem)
+
+
+def valid_name(text: str) -> str:
+    """Return the name of a run after anything else that has a name: what a name cannot hold becomes an underscore."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip("._-")[:100] or "run"
 
 
 def dump_recipe(recipe: Recipe) -> str:
     """Return the recipe as YAML with every default written out."""
-    dumped: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    content = recipe.model_dump(mode="json")
+    if recipe.existing:
+        # How a student would have been trained says nothing about a classifier that was there before.
+        del content["student"]
+        content["distill"] = {"method": recipe.distill.method}
+    dumped: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     return dumped

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ackd_deploy.recipe.sections import Card, Data, Distill, Export, Gates, Section, Student, Teacher
+from ackd_deploy.recipe.sections.data import HeldOut
+from ackd_deploy.recipe.sections.export import CALIBRATED
 
 __all__ = ["Recipe"]
 
@@ -28,6 +30,31 @@ class Recipe(Section):
     export: Export = Field(Export(), description="Graphs to try.")
     gates: Gates = Field(Gates(), description="Bounds that they must keep.")
     card: Card = Field(Card(), description="Metadata of the model card.")
+
+    @property
+    def existing(self) -> bool:
+        """Whether a classifier is exported as it is: nothing is distilled and nothing is trained."""
+        return self.distill.method == "none" and self.teacher.finetune is None
+
+    @model_validator(mode="after")
+    def _training_rows_are_there(self) -> Recipe:
+        if self.data.train is not None:
+            return self
+        if not self.existing:
+            raise ValueError("data.train is missing")
+        if calibrated := [name for name in self.export.variants if name in CALIBRATED]:
+            raise ValueError(f"export.variants: {' and '.join(calibrated)} need rows to calibrate on, in data.train")
+        if self.data.tuning_rows is not None or isinstance(self.data.validation, HeldOut):
+            raise ValueError("data.tuning_rows and a share held out are rows of data.train, which is absent")
+        if self.export.fit_temperature:
+            raise ValueError("export.fit_temperature needs rows to fit it on, in data.train")
+        return self
+
+    @model_validator(mode="after")
+    def _baselines_have_a_method(self) -> Recipe:
+        if self.distill.method == "none" and self.distill.baselines:
+            raise ValueError("distill.baselines are students, and distill.method 'none' trains no student")
+        return self
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Recipe:

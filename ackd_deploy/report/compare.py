@@ -88,7 +88,7 @@ def _open(reference: str) -> tuple[Run, Stage[ModelRecord], Predictions]:
     if not colon or Path(reference).is_dir():
         folder, model = reference, ""
     run = Run.load(Path(folder))
-    model = model or run.recipe.distill.method
+    model = model or run.student.model
     trained = run.models()
     if model not in trained:
         raise UsageError(

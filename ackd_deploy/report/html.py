@@ -13,7 +13,7 @@ from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import Predictions, finite, read_metrics
-from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, number, percent, summary_rows
+from ackd_deploy.report.summary import MISSING, Row, model_name, number, percent, summary_rows
 from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, shown_label, verdict
 from ackd_deploy.run import EXPORT, Run
 
@@ -59,6 +59,7 @@ def render_report(run: Run) -> str:
         facts=page_facts(run),
         verdict=verdict(run, rows, predictions),
         rows=rows,
+        reference=model_name(run, "teacher").removesuffix(", PyTorch"),
         metric=rows[0].metric.replace("_", " ") if rows else "accuracy",
         overview=_overview(rows),
         curves=training_plots(read_metrics(run.path("metrics.jsonl")), recorded),
@@ -131,7 +132,7 @@ def _quality(run: Run, predictions: dict[str, Predictions]) -> dict[str, Any]:
         return empty
     from ackd_deploy.report.plots import reliability_svg
 
-    named = {METHOD_NAMES.get(key, key): saved for key, saved in predictions.items()}
+    named = {model_name(run, key): saved for key, saved in predictions.items()}
     drawn = {name: reliability(saved) for name, saved in list(named.items())[:_PLOTTED_MODELS]}
     svg = reliability_svg(drawn, title="Reliability", prefix="reliability")
     return {

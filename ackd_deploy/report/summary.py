@@ -13,7 +13,7 @@ from rich.text import Text
 from ackd_deploy.run import EXPORT, TEACHER, Run, Stage, student_stage
 from ackd_deploy.run.records import ModelRecord
 
-__all__ = ["METHOD_NAMES", "Row", "summary_json", "summary_rows", "summary_table"]
+__all__ = ["METHOD_NAMES", "Row", "model_name", "summary_json", "summary_rows", "summary_table"]
 
 Role = Literal["teacher", "baseline", "student", "variant"]
 
@@ -27,6 +27,13 @@ METHOD_NAMES = {
     "ackd": "student, ACKD",
 }
 MISSING = "-"
+
+
+def model_name(run: Run, key: str) -> str:
+    """Return what tables call a model: ``teacher``, a method, or the one classifier of a run without a student."""
+    if key == "teacher" and run.recipe.distill.method == "none":
+        return "classifier, PyTorch"
+    return METHOD_NAMES.get(key, key)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def summary_rows(run: Run) -> list[Row]:
     rows = []
     if run.is_done(TEACHER):
         rows.append(_model_row(run, "teacher", TEACHER))
-    main = run.recipe.distill.method
+    main = run.student.model
     others = [method for method in METHOD_NAMES if run.is_done(student_stage(method))]
     # The names are in the table's order: the control that every table must have first, the run's own method last.
     rows += [_model_row(run, "baseline", student_stage(method)) for method in others if method != main]
@@ -82,7 +89,7 @@ def _model_row(run: Run, role: Role, stage: Stage[ModelRecord]) -> Row:
     return Row(
         role=role,
         key=stage.model,
-        name=METHOD_NAMES.get(stage.model, stage.model),
+        name=model_name(run, stage.model),
         metric=record.primary,
         value=record.value,
         interval=record.interval,
@@ -130,13 +137,15 @@ def number(value: float | None, digits: int = 1, unit: str = "") -> str:
 def summary_table(rows: Sequence[Row]) -> Table:
     """Return the table for a terminal; the first column wraps so that 60 columns suffice."""
     metric = (rows[0].metric if rows else "accuracy").replace("_", " ")
+    reference = next((row.name for row in rows if row.role == "teacher"), "teacher")
     counts = sorted({row.rows for row in rows if row.rows})
     measured = f"on {' / '.join(f'{n:,}' for n in counts)} validation rows" if counts else "on the validation rows"
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{metric} in % {measured}, with its 95 % interval; latency as a share of the teacher's in PyTorch",
+        caption=f"{metric} in % {measured}, with its 95 % interval; latency as a share of the "
+        f"{reference.removesuffix(', PyTorch')}'s in PyTorch",
         caption_justify="left",
     )
     table.add_column("model", overflow="fold", min_width=12)

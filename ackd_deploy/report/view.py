@@ -44,7 +44,7 @@ def model_predictions(run: Run) -> dict[str, Predictions]:
 def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> Verdict:
     """Say in words how the run ended."""
     by_key = {row.key: row for row in rows if row.role != "variant"}
-    teacher, student = by_key.get("teacher"), by_key.get(run.recipe.distill.method)
+    teacher, student = by_key.get("teacher"), by_key.get(run.student.model)
     chosen = next((row for row in rows if row.chosen), None)
     variants = [row for row in rows if row.role == "variant"]
     said = []
@@ -55,7 +55,8 @@ def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> V
         state, headline = "fail", "Refused: no variant passed the gates, and no artifact was written"
         said += [f"{row.key}: {'; '.join(row.reasons)}." for row in variants if row.reasons]
     elif student:
-        state, headline = "open", "Distilled, not exported yet"
+        distilled = "Distilled, not" if student.role == "student" else "Not"
+        state, headline = "open", f"{distilled} exported yet"
     else:
         state, headline = "open", "Not finished yet"
     said += _comparisons(run, predictions)
@@ -64,24 +65,26 @@ def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> V
 
 def _chosen_sentence(chosen: Row, teacher: Row | None) -> str:
     parts = []
+    reference = teacher.name.removesuffix(", PyTorch") if teacher else "teacher"
     if chosen.value is not None:
-        beside = f" (the teacher: {percent(teacher.value)})" if teacher and teacher.value is not None else ""
+        beside = f" (the {reference}: {percent(teacher.value)})" if teacher and teacher.value is not None else ""
         parts.append(f"{percent(chosen.value)} % {chosen.metric.replace('_', ' ')}{beside}")
     if chosen.size_mb is not None:
-        share = (
-            f", {100 * chosen.size_mb / teacher.size_mb:.0f} % of the teacher" if teacher and teacher.size_mb else ""
-        )
+        whole = teacher.size_mb if teacher else None
+        share = f", {100 * chosen.size_mb / whole:.0f} % of the {reference}" if whole else ""
         parts.append(f"{chosen.size_mb:.1f} MB{share}")
     if chosen.latency_ratio:
-        parts.append(f"{1 / chosen.latency_ratio:.1f} times the speed of the teacher in PyTorch")
+        parts.append(f"{1 / chosen.latency_ratio:.1f} times the speed of the {reference} in PyTorch")
     return "; ".join(parts) + "." if parts else ""
 
 
 def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
     """The run's method against each baseline and the teacher, with what the validation rows can tell."""
-    main = run.recipe.distill.method
+    main = run.student.model
     said = []
     others = [key for key in predictions if key not in (main, "teacher")] + ["teacher"] * ("teacher" in predictions)
+    if main == "teacher":
+        others = []
     for other in others if main in predictions else []:
         reference, ours = predictions[other], predictions[main]
         if not ours.same_rows(reference):

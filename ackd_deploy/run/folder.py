@@ -18,7 +18,7 @@ from ackd_deploy.recipe import Recipe, dump_recipe
 from ackd_deploy.run.mismatch import recipe_differences
 from ackd_deploy.run.opening import check_unused, clear, locked, read_run
 from ackd_deploy.run.records import ModelRecord, Record
-from ackd_deploy.run.stages import EXPORT, Stage, parse_stage, student_stage
+from ackd_deploy.run.stages import EXPORT, TEACHER, Stage, parse_stage, student_stage
 from ackd_deploy.run.state import RunState, StageEntry, now, read_state, write_state
 from ackd_deploy.run.versions import package_versions
 from ackd_deploy.tasks import Task
@@ -46,7 +46,7 @@ class Run:
             fresh: delete an older run in this folder first.
 
         Raises:
-            RunMismatch: the folder holds a run of another recipe; lists the differing keys.
+            RunMismatch: the folder holds a run of another recipe, with something trained; lists the differing keys.
             UsageError: the folder holds something that is not a run.
         """
         folder = Path(folder)
@@ -58,7 +58,8 @@ class Run:
         if manifest.exists():
             run = cls.load(folder)
             differences = recipe_differences(run.recipe, recipe)
-            if differences and run._holds_work():
+            # What only an export made is made again; what was trained is not thrown away.
+            if differences and run._holds_work() and not (run.recipe.existing and recipe.existing):
                 raise RunMismatch(
                     "\n  ".join([f"{folder} holds a run of another recipe:", *differences]),
                     hint="name another run (--set name=NEW or --run DIR), or start over with --fresh",
@@ -67,7 +68,7 @@ class Run:
                 run.recipe = recipe
                 write_text(folder / "recipe.yaml", dump_recipe(recipe))
                 # Without differences only the export is redone; with them the run stopped before it had anything
-                # to lose, as where a hub was out of reach.
+                # to lose, as where a hub was out of reach, or it trains nothing.
                 run._state.seed = recipe.seed
                 run.reset(*(map(parse_stage, run._state.stages) if differences else [EXPORT]))
             return run
@@ -106,13 +107,22 @@ class Run:
         Raises:
             RunMismatch: some are others, and the run holds work that was made from them.
         """
-        known = self._state.inputs
-        changed = [key for key, fingerprint in found.items() if known.get(key) != fingerprint]
-        if changed and self._holds_work():
+        changed = self.changed_inputs(found)
+        if changed:
             raise RunMismatch(
                 f"{self.folder} was made from other content: what {', '.join(changed)} names has changed since",
                 hint="start over with --fresh, name another run (--set name=NEW or --run DIR), or restore the files",
             )
+
+    def changed_inputs(self, found: Mapping[str, str]) -> list[str]:
+        """Return the recipe keys whose content is another than the one that the run's stages were made from.
+
+        Args:
+            found: as for `check_inputs`.
+        """
+        if not self._holds_work():
+            return []
+        return [key for key, fingerprint in found.items() if self._state.inputs.get(key) != fingerprint]
 
     def record_inputs(self, found: Mapping[str, str]) -> None:
         """Record the fingerprints of what the stages are about to be made from."""
@@ -139,8 +149,14 @@ class Run:
 
     @property
     def student(self) -> Stage[ModelRecord]:
-        """The stage of the recipe's own method."""
-        return student_stage(self.recipe.distill.method)
+        """The stage of the model that is exported: the recipe's own method's, or the teacher's where there is none."""
+        method = self.recipe.distill.method
+        return TEACHER if method == "none" else student_stage(method)
+
+    @property
+    def student_folder(self) -> Path:
+        """The folder of that model."""
+        return self.path("teacher" if self.student is TEACHER else "student")
 
     def is_done(self, stage: Stage[Any]) -> bool:
         """Tell whether a stage has ended well."""

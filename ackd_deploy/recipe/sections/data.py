@@ -71,8 +71,10 @@ HeldOutRows = Annotated[
 class Data(Section):
     """Labeled text: where it lies and what its columns are called."""
 
-    train: str | HubSplit = Field(
-        description="CSV, TSV, JSON Lines, JSON or Parquet file, folder with a folder of texts a class, or hub split."
+    train: str | HubSplit | None = Field(
+        None,
+        description="CSV, TSV, JSON Lines, JSON or Parquet file, folder with a folder of texts a class, or hub split. "
+        "Absent only where nothing is trained: distill.method 'none' without teacher.finetune.",
     )
     validation: str | HeldOutRows = Field(
         description="The same, held out: metrics and gates are decided on it, nothing is trained or calibrated on it. "

@@ -13,15 +13,17 @@ from ackd_deploy.recipe.sections.data import LabelName
 __all__ = ["Distill", "Method"]
 
 Method = Literal["finetune", "kd", "pkd", "rkd", "codir", "cdl", "ackd"]
+MethodOrNone = Literal[Method, "none"]
 
 
 class Distill(Optimization):
     """The training of the student."""
 
-    method: Method = Field(
+    method: MethodOrNone = Field(
         "ackd",
         description="What the loss is made of: 'finetune' (labels alone), 'kd' (and the teacher's logits), 'pkd', "
-        "'rkd', 'codir', 'cdl' (and a loss on hidden states), 'ackd' (CDL with SAR).",
+        "'rkd', 'codir', 'cdl' (and a loss on hidden states), 'ackd' (CDL with SAR). 'none': there is no student, "
+        "and the teacher itself is exported.",
     )
     baselines: list[Method] = Field(
         [], description="Methods trained beside it from the same start and in the same order of rows, for the table."

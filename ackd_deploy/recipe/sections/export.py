@@ -8,9 +8,12 @@ from pydantic import Field, model_validator
 
 from ackd_deploy.recipe.sections.base import Count, NonNegative, Positive, Section, Share
 
-__all__ = ["Export", "Gates", "Variant"]
+__all__ = ["CALIBRATED", "Export", "Gates", "Variant"]
 
 Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only", "openvino", "openvino_fp32", "fp16"]
+
+# Variants that cannot be made without rows of the training data.
+CALIBRATED = frozenset({"int8_static", "fp16"})
 
 
 class Export(Section):
