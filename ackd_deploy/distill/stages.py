@@ -268,7 +268,8 @@ def _conclude(
         run.finish(stage, record)
         Checkpoints(run.path("checkpoints", stage.name), {}).clear()
         beside = "" if test is None else f", {found_on_test[main]:.4f} on {len(test)} test rows"
-        context.log(f"{stage}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
+        called = "classifier" if context.recipe.existing else stage
+        context.log(f"{called}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
     context.process_group.wait()
 
 

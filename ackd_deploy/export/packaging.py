@@ -183,7 +183,8 @@ def final_artifact(
     weights = setting.inputs.student / "model.safetensors"
     if not weights.is_file():
         raise ArtifactError(f"{weights} is missing")
-    provenance: dict[str, object] = {"student_sha256": sha256_file(weights)}
+    what = "student" if setting.distilled else "model"
+    provenance: dict[str, object] = {f"{what}_sha256": sha256_file(weights)}
 
     def build(folder: Path) -> Manifest:
         copy_reader_files(setting.inputs.student, folder)

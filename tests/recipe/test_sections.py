@@ -55,7 +55,7 @@ def test_the_reference_shows_type_default_bounds_and_description():
         "| `layers` | integer, ≥ 1 | `4` |",
         "| `layer_map` | `uniform` or `last` or `first` or `skip` or list of integer, ≥ 1 | `uniform` |",
         "| `seed` | integer, ≥ 0, ≤ 4294967295 | `42` |",
-        "| `train` | text or section | **required** |",
+        "| `validation` | text or section | **required** |",
         "| `max_size_mb` | number, > 0 | absent |",
     ):
         assert expected in rows
