@@ -17,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("torch", "transformers", "safetensors", "scipy", "onnx", "onnx_ir", "jinja2"),
     "report": ("jinja2", "matplotlib", "safetensors", "scipy"),
     "serve": ("bentoml", "starlette", "prometheus_client"),
+    "parquet": ("pyarrow",),
     "sign": ("model_signing", "OpenSSL"),
 }
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ackd_deploy.bulk.formats.base import Kind
 from ackd_deploy.runtime import Classifier, Prediction
 from ackd_deploy.tasks.text import Text, split
 
-__all__ = ["answer", "predictions"]
+__all__ = ["FIGURES", "answer", "figures", "predictions"]
+
+# What is written of each prediction, in this order.
+FIGURES: dict[str, Kind] = {
+    "label": "string",
+    "score": "float",
+    "labels": "labels",
+    "scores": "scores",
+    "truncated": "bool",
+    "num_tokens": "int",
+}
 
 
 def predictions(
@@ -24,11 +35,14 @@ def predictions(
 
 
 def answer(text: Text, prediction: Prediction) -> dict[str, Any]:
-    """Return what is written of one text; scores have six decimals."""
+    """Return one text with what is written of its prediction."""
     first, second = split(text)
+    return {"text": first, **({} if second is None else {"text_pair": second}), **figures(prediction)}
+
+
+def figures(prediction: Prediction) -> dict[str, Any]:
+    """Return what is written of one prediction, by the names of `FIGURES`; scores have six decimals."""
     return {
-        "text": first,
-        **({} if second is None else {"text_pair": second}),
         "label": prediction.label,
         "score": round(prediction.score, 6),
         "labels": list(prediction.labels),

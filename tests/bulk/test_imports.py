@@ -9,13 +9,14 @@ for name in ("torch", "transformers", "datasets", "pyarrow", "scipy", "safetenso
     sys.modules[name] = None
 from pathlib import Path
 from ackd_deploy.bulk import check_file, chunked, open_texts
+from ackd_deploy.bulk.columns import TextColumns
 from ackd_deploy.errors import MissingExtra
 for name in ("a.csv", "a.jsonl"):
-    check_file(Path(name), pairs=False)
-    with open_texts(Path(name), pairs=False) as records:
+    check_file(Path(name), TextColumns('text', None))
+    with open_texts(Path(name), TextColumns('text', None)) as records:
         print(list(chunked(records, 32)))
 try:
-    check_file(Path("a.parquet"), pairs=False)
+    check_file(Path("a.parquet"), TextColumns('text', None))
 except MissingExtra as error:
     print(error.hint)
 """
@@ -27,4 +28,4 @@ def test_the_core_install_is_enough(tmp_path):
     (tmp_path / "a.parquet").touch()
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout.splitlines() == ["[['a']]", "[['b']]", "pip install pyarrow"]
+    assert done.stdout.splitlines() == ["[['a']]", "[['b']]", "pip install 'ackd-deploy[parquet]'"]

@@ -9,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ackd_deploy.bulk import check_file, chunked, open_texts
+from ackd_deploy.bulk.columns import TextColumns
 from ackd_deploy.data.source import load_rows
 from ackd_deploy.errors import DataError, UsageError
 from ackd_deploy.recipe.schema import Data
 
+ONE = TextColumns("text", None, refused="text_pair")
+TWO = TextColumns("text", "text_pair")
+
 
 def read(path, *, pairs=False, size=2):
-    with open_texts(path, pairs=pairs) as records:
+    with open_texts(path, TWO if pairs else ONE) as records:
         return [text for chunk in chunked(records, size) for text in chunk]
 
 
@@ -46,7 +50,7 @@ def written(tmp_path, name, content):
 )
 def test_texts_of_each_format(tmp_path, name, content, expected):
     path = written(tmp_path, name, content)
-    check_file(path, pairs=False)
+    check_file(path, ONE)
     assert read(path) == expected
 
 
@@ -56,9 +60,9 @@ def test_pairs(tmp_path):
     with pytest.raises(UsageError, match="takes single texts"):
         read(path)
     with pytest.raises(DataError, match="no column 'text_pair'"):
-        check_file(written(tmp_path, "c.csv", "text\na\n"), pairs=True)
+        check_file(written(tmp_path, "c.csv", "text\na\n"), TWO)
     with pytest.raises(DataError, match="empty text in column 'text_pair': line 2"):
-        check_file(written(tmp_path, "d.jsonl", '{"text": "a", "text_pair": "b"}\n{"text": "a"}\n'), pairs=True)
+        check_file(written(tmp_path, "d.jsonl", '{"text": "a", "text_pair": "b"}\n{"text": "a"}\n'), TWO)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_pairs(tmp_path):
 def test_what_cannot_be_read_is_told_with_its_line(tmp_path, name, content, message):
     path = written(tmp_path, name, content)
     with pytest.raises(DataError) as caught:
-        check_file(path, pairs=False)
+        check_file(path, ONE)
     assert message in caught.value.message
     assert "data.text" not in (caught.value.hint or "")
     with pytest.raises(DataError):
@@ -92,7 +96,7 @@ def test_what_cannot_be_read_is_told_with_its_line(tmp_path, name, content, mess
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(DataError, match="there is no file"):
-        check_file(tmp_path / "none.txt", pairs=False)
+        check_file(tmp_path / "none.txt", ONE)
 
 
 fields = st.text(st.sampled_from('ab ,\t"\n\r;\ufeff\u2028\0'), max_size=6)
@@ -131,11 +135,11 @@ def check_same(path):
     except DataError as error:
         refused = error.message
     else:
-        check_file(path, pairs=False)
+        check_file(path, ONE)
         assert read(path) == expected
         return
     try:
-        check_file(path, pairs=False)
+        check_file(path, ONE)
     except DataError as error:
         # Lines about labels stand between those about texts.
         assert set(error.message.splitlines()[1:]) <= set(refused.splitlines())
@@ -157,8 +161,8 @@ from pathlib import Path
 from ackd_deploy.bulk import check_file, chunked, open_texts
 path = Path({str(path)!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-check_file(path, pairs=False)
-with open_texts(path, pairs=False) as records:
+check_file(path, ONE)
+with open_texts(path, TextColumns('text', None)) as records:
     assert sum(map(len, chunked(records, 4096))) == 200_000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 assert not {{"torch", "transformers", "datasets", "pyarrow"}} & sys.modules.keys()

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from ackd_deploy.data.reading.records import Records, Row, Wanted
 from ackd_deploy.errors import DataError, MissingExtra, first_line
+from ackd_deploy.extras import install_hint
 
 __all__ = ["read_parquet"]
 
@@ -25,7 +26,7 @@ def read_parquet(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtra(
-            "reading Parquet needs pyarrow, which is not installed", hint="pip install pyarrow"
+            "reading Parquet needs pyarrow, which is not installed", hint=install_hint("parquet")
         ) from error
     with _readable(source):
         file = parquet.ParquetFile(stream)
