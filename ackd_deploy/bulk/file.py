@@ -43,6 +43,7 @@ class FileJob:
         batch_size: rows that run together, at most.
         workers: processes.
         fresh: drop what an earlier job left.
+        part_rows: records of a part, which are sorted by length together and lost together by a kill.
     """
 
     source: Source
@@ -55,6 +56,7 @@ class FileJob:
     batch_size: int = 32
     workers: int = 1
     fresh: bool = False
+    part_rows: int = 4096
 
     @property
     def skipped(self) -> Path:
@@ -79,13 +81,13 @@ def predict_file(given: FileJob) -> Written:
         pass
     if given.output.exists() and given.output.samefile(given.input):
         raise UsageError(f"{given.output} is the input too; name another output")
+    before = given.input.stat()
     job, columns = _described(given)
     folder = JobFolder(given.output)
     if given.fresh and folder.folder.is_dir():
         with folder.locked():
             folder.clear()
     # A file with mistakes leaves nothing behind: the folder is made when it has none.
-    before = given.input.stat()
     fresh = None if folder.folder.is_dir() else _surveyed(given, job, columns)
     with folder.locked():
         state = folder.state()
@@ -116,6 +118,7 @@ def _described(given: FileJob) -> tuple[Job, TextColumns]:
         prefix=given.prefix,
         on_error=given.on_error,
         batch_size=given.batch_size,
+        part_rows=given.part_rows,
     )
     return job, columns
 

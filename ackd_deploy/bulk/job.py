@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ackd_deploy.bulk.survey import Survey
-from ackd_deploy.errors import ArtifactError, RunLocked, RunMismatch
+from ackd_deploy.errors import ArtifactError, RunLocked, RunMismatch, UsageError
 from ackd_deploy.files import read_json, remove_leftovers, sha256_file, write_bytes, write_json
 from ackd_deploy.locking import exclusive
 
@@ -18,7 +19,7 @@ __all__ = ["Job", "JobFolder", "Part", "State"]
 
 _STATE = "job.json"
 _LOCK = ".lock"
-_ROWS = 4096
+_OWN = re.compile(r"(job\.json|\.lock|\.tmp-.*|part-\d{7}(\.json)?)$")
 
 
 class _Record(BaseModel):
@@ -51,7 +52,7 @@ class Job(_Record):
     prefix: str | None
     on_error: str
     batch_size: int
-    part_rows: int = _ROWS
+    part_rows: int
 
 
 class State(_Record):
@@ -91,7 +92,12 @@ class JobFolder:
 
         Raises:
             RunLocked: another process works in it.
+            UsageError: it holds files of somebody else, which it would take along in the end.
         """
+        if self.folder.is_dir() and (foreign := [e.name for e in self.folder.iterdir() if not _OWN.match(e.name)]):
+            raise UsageError(
+                f"{self.folder} holds other files, such as {foreign[0]!r}", hint="move them, or name another output"
+            )
         try:
             with exclusive(self.folder / _LOCK, wait=False):
                 # What a killed process left half-written.

@@ -159,10 +159,12 @@ def test_a_large_file_is_never_held(tmp_path):
 import resource, sys
 from pathlib import Path
 from ackd_deploy.bulk import check_file, chunked, open_texts
+from ackd_deploy.bulk.columns import TextColumns
 path = Path({str(path)!r})
+columns = TextColumns("text", None)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-check_file(path, ONE)
-with open_texts(path, TextColumns('text', None)) as records:
+check_file(path, columns)
+with open_texts(path, columns) as records:
     assert sum(map(len, chunked(records, 4096))) == 200_000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 assert not {{"torch", "transformers", "datasets", "pyarrow"}} & sys.modules.keys()

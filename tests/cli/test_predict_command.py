@@ -1,3 +1,4 @@
+import csv
 import json
 
 import pytest
@@ -44,6 +45,48 @@ def test_file_to_file(tiny_artifact, expected, tmp_path):
     assert [json.loads(line)["label"] for line in output.read_text().splitlines()] == expected
 
 
+def test_artifact_file_and_output_by_position(tiny_artifact, expected, tmp_path):
+    source, output = tmp_path / "rows.csv", tmp_path / "out.csv"
+    source.write_text("id,label,text\n" + "".join(f'{n},x,"{text}"\n' for n, text in enumerate(SENTENCES)))
+    options = ["-o", str(output), "--threads", "1"]
+    done = CliRunner().invoke(cli, ["predict", str(tiny_artifact), str(source), *options])
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == ""
+    assert f"{output}: 8 rows" in done.stderr
+    with output.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["predicted_label"] for row in rows] == expected
+    assert [(row["id"], row["label"], row["text"]) for row in rows] == [
+        (str(n), "x", t) for n, t in enumerate(SENTENCES)
+    ]
+
+
+def test_columns_by_name(tiny_artifact, expected, tmp_path):
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps({"title": text, "text_pair": 1}) + "\n" for text in SENTENCES))
+    answers = lines(predict(tiny_artifact, "--input", str(source), "--text-column", "title"))
+    assert [answer["label"] for answer in answers] == expected
+    done = predict(tiny_artifact, "--input", str(source))
+    assert done.exit_code == 5
+    assert "--text-column and --pair-column name the columns" in done.stderr
+
+
+def test_skipped_rows_are_told(tiny_artifact, tmp_path):
+    source, output = tmp_path / "rows.tsv", tmp_path / "out.json"
+    source.write_text("text\tid\nfine\t1\n \t2\n")
+    done = predict(tiny_artifact, "--input", str(source), "-o", str(output), "--on-error", "skip")
+    assert done.exit_code == 0, done.stderr
+    assert f"1 rows could not be used; {output}.skipped.csv says which and why" in done.stderr
+    assert [row["id"] for row in json.loads(output.read_text())] == ["1"]
+
+
+def test_a_job_of_two_workers(tiny_artifact, expected, tmp_path):
+    source, output = tmp_path / "rows.txt", tmp_path / "out.jsonl"
+    source.write_text("\n".join(SENTENCES))
+    predict(tiny_artifact, "--input", str(source), "--output", str(output), "--workers", "2")
+    assert [json.loads(line)["label"] for line in output.read_text().splitlines()] == expected
+
+
 def test_a_bad_row_leaves_the_old_output(tiny_artifact, tmp_path):
     source, output = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "fine"}\n{"text": 3}\n')
@@ -86,6 +129,10 @@ def test_pairs(tmp_path, artifact_scratch):
         (["a", "--variant", "int2"], 2, "no variant 'int2'"),
         (["a", "--provider", "NoSuchExecutionProvider"], 4, "not in this build"),
         (["--input", "none.txt"], 5, "there is no file"),
+        (["--input", "none.txt", "-o", "a.jsonl"], 5, "there is no file"),
+        (["--input", "none.txt", "-o", "a.xlsx"], 2, "'.xlsx' is none of"),
+        (["a", "-o", "a.csv"], 2, "give JSON Lines"),
+        (["a", "--workers", "2"], 2, "go with a file and --output"),
         (["fine", " "], 5, "empty text in column 'text': text 2"),
     ],
 )
