@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.deploy.supervisor import Supervisor
-from ackd_deploy.errors import ArtifactError, EnvironmentProblem, MissingExtra, UsageError
+from ackd_deploy.errors import AckdError, ArtifactError, DataError, EnvironmentProblem, MissingExtra, UsageError
 from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.serving.logs import set_up_logs
@@ -71,7 +71,7 @@ class Launch:
             MissingExtra: BentoML is not installed.
             EnvironmentProblem: the address cannot be bound, the folder for temporary files is full, or the workers
                 cannot start.
-            ArtifactError: the service cannot get ready; the message says why.
+            AckdError: the service cannot get ready; message and exit code are those of the worker's own error.
         """
         if importlib.util.find_spec("bentoml") is None:
             raise MissingExtra("BentoML is not installed", hint=install_hint("serve"))
@@ -100,7 +100,9 @@ class Launch:
             finally:
                 watch.stop()
         if watch.problem is not None:
-            raise ArtifactError(f"the service cannot get ready: {watch.problem}")
+            kinds: tuple[type[AckdError], ...] = (EnvironmentProblem, DataError, UsageError, ArtifactError)
+            kind = next((kind for kind in kinds if kind.exit_code == watch.exit_code), ArtifactError)
+            raise kind(f"the service cannot get ready: {watch.problem}")
 
 
 def _worker_command(descriptor: int, number: int) -> list[str]:
@@ -183,6 +185,7 @@ class _Watch(threading.Thread):
         self._supervisor = supervisor
         self._ended = threading.Event()
         self.problem: str | None = None
+        self.exit_code: int | None = None
 
     def stop(self) -> None:
         """End the thread."""
@@ -198,6 +201,8 @@ class _Watch(threading.Thread):
                 return
             error = answer.get("error", {}) if isinstance(answer, dict) else {}
             if error.get("code") == "not_ready_failed":
+                details = error.get("details") or [{}]
+                self.exit_code = details[0].get("exit_code")
                 self.problem = str(error.get("message", "")).removeprefix("not ready: ")
                 self._supervisor.stop()
                 return

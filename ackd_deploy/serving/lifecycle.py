@@ -33,7 +33,7 @@ class Lifecycle:
     """One worker's state. The model and the queue exist from ``ready`` on.
 
     Attributes:
-        phase: where it stands; ``failed`` is final, and ``reason`` then says why.
+        phase: where it stands; ``failed`` is final, and ``reason`` then says why, ``exit_code`` which kind it is.
     """
 
     def __init__(self, settings: Settings, artifact: Path, metrics: Metrics) -> None:
@@ -42,6 +42,7 @@ class Lifecycle:
         self.metrics = metrics
         self.phase: Phase = "starting"
         self.reason = "the model is being loaded"
+        self.exit_code = 0
         self.classifier: Classifier | None = None
         self.batcher: Batcher[Tokens, Prediction] | None = None
         self.lanes, self.threads = settings.split(effective_cpus())
@@ -73,7 +74,11 @@ class Lifecycle:
             Problem: 503, with the reason why there is none.
         """
         if self.phase != "ready" or self.classifier is None or self.batcher is None:
-            raise try_later(503, f"not_ready_{self.phase}", f"not ready: {self.reason}", _RETRY_SECONDS)
+            # For the launcher, which ends with the code that another command would.
+            details = [{"exit_code": self.exit_code}] if self.phase == "failed" else None
+            raise try_later(
+                503, f"not_ready_{self.phase}", f"not ready: {self.reason}", _RETRY_SECONDS, details=details
+            )
         return self.classifier, self.batcher
 
     def check_alive(self) -> None:
@@ -90,11 +95,13 @@ class Lifecycle:
                 self._model_thread, self._open
             )
         except AckdError as error:
-            self._fail(error.message + (f" ({error.hint})" if error.hint else ""))
+            self._fail(error.message + (f" ({error.hint})" if error.hint else ""), error.exit_code)
             return
         except Exception as error:
             log.exception("the model could not be loaded")
-            self._fail(f"{type(error).__name__} while loading the model; the log has the traceback")
+            self._fail(
+                f"{type(error).__name__} while loading the model; the log has the traceback", AckdError.exit_code
+            )
             return
         settings, manifest = self.settings, classifier.manifest
 
@@ -157,8 +164,8 @@ class Lifecycle:
         run_tokens = warm_up(classifier, settings.max_batch_rows, settings.max_batch_tokens)
         return classifier, golden, run_tokens
 
-    def _fail(self, reason: str) -> None:
-        self.phase, self.reason = "failed", reason
+    def _fail(self, reason: str, exit_code: int) -> None:
+        self.phase, self.reason, self.exit_code = "failed", reason, exit_code
         log.error("not ready: %s", reason, extra={"fields": {"event": "failed"}})
 
 

@@ -37,6 +37,8 @@ class Problem(Exception):
         return {"error": error, "request_id": request_id}
 
 
-def try_later(status: int, code: str, message: str, seconds: float) -> Problem:
+def try_later(
+    status: int, code: str, message: str, seconds: float, *, details: list[dict[str, Any]] | None = None
+) -> Problem:
     """Return a 429 or 503 that tells the client when to come back: whole seconds, at least one."""
-    return Problem(status, code, message, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+    return Problem(status, code, message, details=details, headers={"Retry-After": str(max(1, math.ceil(seconds)))})

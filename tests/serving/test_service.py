@@ -297,6 +297,12 @@ def test_a_failed_self_test_ends_the_command(tiny_artifact: Path, tmp_path: Path
         assert "cannot get ready: 1 of 8 golden samples" in service.stderr()
 
 
+def test_a_provider_that_is_not_there_ends_the_command_as_everywhere(tiny_artifact: Path, tmp_path: Path):
+    with serving(tiny_artifact, tmp_path / "out", ready=False, ACKD_PROVIDER="nowhere") as service:
+        assert service.process.wait(60) == 4
+        assert "cannot get ready: provider 'nowhere' is not in this build" in service.stderr()
+
+
 def test_a_taken_port_is_said(service: Service, tiny_artifact: Path):
     port = service.url.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "ackd_deploy", "serve", str(tiny_artifact), "--port", port]
