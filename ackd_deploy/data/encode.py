@@ -18,6 +18,7 @@ from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import atomic_folder, remove_leftovers, restore_folder, sha256_file, write_json
 from ackd_deploy.locking import exclusive
+from ackd_deploy.tasks.cut import cut, portions
 from ackd_deploy.tasks.text import zipped
 
 __all__ = ["encode_rows"]
@@ -72,14 +73,19 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
         progress("tokenize", len(rows)) as advance,
     ):
         for start, encodings in _encodings(tokenizer, rows):
+            chunk: list[int] = []
+            chunk_types: list[int] = []
             for position, encoding in enumerate(encodings, start):
-                lengths[position] = len(encoding.ids)
-                truncated[position] = bool(encoding.overflowing)
-            chunk = np.array([token for encoding in encodings for token in encoding.ids], dtype=np.int32)
-            source.check_ids(chunk)
-            ids.append(chunk)
+                kept, kept_types, tokens = cut(encoding, max_length)
+                lengths[position] = len(kept)
+                truncated[position] = tokens > len(kept)
+                chunk += kept
+                chunk_types += kept_types
+            array = np.array(chunk, dtype=np.int32)
+            source.check_ids(array)
+            ids.append(array)
             if types is not None:
-                types.append(np.array([t for encoding in encodings for t in encoding.type_ids], dtype=np.int8))
+                types.append(np.array(chunk_types, dtype=np.int8))
             advance(len(encodings))
     if types is not None:
         types.close()
@@ -100,8 +106,7 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
 
 
 def _encodings(tokenizer: Tokenizer, rows: LabeledTexts) -> Iterator[tuple[int, list[Any]]]:
-    for start in range(0, len(rows), _CHUNK):
-        stop = start + _CHUNK
-        texts: list[Any] = zipped(rows.texts[start:stop], None if rows.pairs is None else rows.pairs[start:stop])
+    texts: list[Any] = zipped(rows.texts, rows.pairs)
+    for portion in portions(texts, _CHUNK):
         # Offsets aren't wanted, and the fast variant doesn't compute them.
-        yield start, tokenizer.encode_batch_fast(texts)
+        yield portion.start, tokenizer.encode_batch_fast(texts[portion])

@@ -124,7 +124,7 @@ class TokenizerFile:
             )
 
     def load(self, max_length: int) -> Tokenizer:
-        """Return a tokenizer that truncates to ``max_length`` (the longer text of a pair first) and never pads.
+        """Return a tokenizer for rows of ``max_length`` tokens; it neither truncates nor pads, see `tasks.cut`.
 
         Raises:
             DataError: ``max_length`` leaves no room for text beside the special tokens, or is more than the model has
@@ -144,7 +144,7 @@ class TokenizerFile:
             )
         tokenizer = Tokenizer.from_str(self._content)
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length)
+        tokenizer.no_truncation()
         return tokenizer
 
     def _json(self, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 transformers' fast tokenizers rewrite truncation and padding on the shared Rust object at every call, and
 fail under threads ("Already borrowed"). Here both are set once, when the file is read, and nothing
-touches the object afterwards; padding is numpy's.
+touches the object afterwards; cutting is `tasks.cut`'s, padding numpy's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError, first_line
 from ackd_deploy.runtime.cpu import effective_cpus
+from ackd_deploy.tasks.cut import cut, portions
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["TextTokenizer", "Tokens", "pad"]
@@ -44,7 +45,7 @@ class Tokens:
 
 
 class TextTokenizer:
-    """A tokenizer whose truncation was set once.
+    """A tokenizer whose settings were made once.
 
     Args:
         path: ``tokenizer.json``.
@@ -59,13 +60,11 @@ class TextTokenizer:
         # Rust's thread pool counts the machine's processors, not those that the cgroup grants.
         os.environ.setdefault("RAYON_NUM_THREADS", str(effective_cpus()))
         self._tokenizer = _read(path)
-        self._special = self._tokenizer.num_special_tokens_to_add(False)
-        self._special_of_pair = self._tokenizer.num_special_tokens_to_add(True)
-        if max_length <= self._special_of_pair:
+        if max_length <= self._tokenizer.num_special_tokens_to_add(True):
             raise ArtifactError(f"max_length {max_length} leaves no room beside the special tokens of {path}")
         self.max_length = max_length
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length, stride=0, strategy="longest_first", direction="right")
+        self._tokenizer.no_truncation()
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self.vocabulary_size = len(vocabulary)
         self.largest_id = max(vocabulary.values(), default=-1)
@@ -79,8 +78,11 @@ class TextTokenizer:
         """
         for position, text in enumerate(texts):
             _check(text, position)
-        encodings = self._encode(list(texts))
-        return [self._tokens(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
+        rows: list[Tokens] = []
+        for portion in portions(texts, len(texts)):
+            encodings = self._encode(list(texts[portion]))
+            rows += [Tokens(*cut(encoding, self.max_length)) for encoding in encodings]
+        return rows
 
     def _encode(self, texts: list[Any]) -> list[Any]:
         try:
@@ -91,23 +93,6 @@ class TextTokenizer:
             # The texts were checked: what is left is a tokenizer that contradicts itself.
             raise ArtifactError(f"the tokenizer fails: {first_line(error)}") from None
         return encodings
-
-    def _tokens(self, text: Text, encoding: Any) -> Tokens:
-        ids: list[int] = encoding.ids
-        count = len(ids)
-        # Only a full row can have been truncated: the overflow is looked at (and copied) for those alone.
-        if count >= self.max_length and encoding.overflowing:
-            if isinstance(text, str):
-                count = self._count(encoding) + self._special
-            else:
-                parts = self._encode(list(text))
-                count = sum(map(self._count, parts)) + self._special_of_pair
-        return Tokens(ids, encoding.type_ids, count)
-
-    def _count(self, encoding: Any) -> int:
-        """Return the tokens of one text without special ones, those beyond the limit included."""
-        pieces = [encoding, *encoding.overflowing]
-        return sum(len(piece.ids) - self._special for piece in pieces)
 
 
 def pad(rows: Sequence[Tokens], pad_id: int, inputs: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
