@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.console import warn
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.data.unlabeled import labeled_part
 from ackd_deploy.errors import RecipeError
 
 __all__ = ["MAX_POS_WEIGHT", "Imbalance", "class_weights", "find_imbalance", "warn_of_imbalance"]
@@ -66,6 +67,9 @@ def class_weights(rows: LabeledTexts, given: ClassWeights, *, source: str = "the
         return None
     if not rows.task.has_classes:
         raise RecipeError(source, ["distill.class_weights: a regression has no classes"])
+    rows = labeled_part(rows)
+    if not len(rows):
+        raise RecipeError(source, ["distill.class_weights: no training row has a label of its own"])
     counts = _counts(rows)
     weights = np.ones(len(rows.label_names))
     if isinstance(given, Mapping):
@@ -94,6 +98,7 @@ def find_imbalance(rows: LabeledTexts) -> list[Imbalance]:
     """Return the classes that are 1 to 10 or rarer, rarest first; classes without any row are another matter."""
     if not rows.task.has_classes:
         return []
+    rows = labeled_part(rows)
     counts, total = _counts(rows), len(rows)
     if rows.task.exclusive:
         most = int(counts.argmax())

@@ -90,6 +90,8 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
     if types is not None:
         types.close()
     np.save(folder / "labels.npy", rows.labels)
+    if rows.soft is not None:
+        np.save(folder / "soft.npy", rows.soft)
     np.save(folder / "lengths.npy", lengths)
     np.save(folder / "truncated.npy", truncated)
     manifest = {

@@ -25,6 +25,7 @@ class Encoded:
         lengths: [N] int32, tokens of each row, special tokens included, after truncation.
         truncated: [N] bool, whether the row lost tokens to ``max_length``.
         labels: as in `LabeledTexts`.
+        soft: [N, C] soft labels, as in `LabeledTexts`, or None.
         label_names: [C] names.
         problem_type: as in `LabeledTexts`.
         fingerprint: SHA-256 of data, tokenizer and ``max_length`` together, in hexadecimal.
@@ -48,6 +49,8 @@ class Encoded:
         self.labels: npt.NDArray[Any] = np.load(folder / "labels.npy", allow_pickle=False)
         self.lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy", allow_pickle=False)
         self.truncated: npt.NDArray[np.bool_] = np.load(folder / "truncated.npy", allow_pickle=False)
+        soft = folder / "soft.npy"
+        self.soft: npt.NDArray[np.float32] | None = np.load(soft, allow_pickle=False) if soft.exists() else None
         self.starts = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
         self.ids = _mapped(folder / "ids.npy")
         types = folder / "types.npy"

@@ -25,8 +25,10 @@ class LabeledTexts:
         texts: [N] strings, none empty.
         pairs: [N] second texts, or None where the task has one text.
         labels: [N] int64 class ids for single-label classification; [N] float32 targets for regression;
-            [N, C] float32 zeros and ones for multi-label classification. Only rows of ``data.unlabeled`` have
-            none, marked as `unlabeled.has_label` says.
+            [N, C] float32 zeros and ones for multi-label classification. A row without a label, of
+            ``data.unlabeled`` or with soft labels alone, is marked as `unlabeled.has_label` says.
+        soft: [N, C] float32 probabilities from ``data.soft_labels``, NaN in rows that have none; None where no row has
+            any. A row that has them may have no label.
         label_names: [C] names, index to name; ``("score",)`` for regression.
         problem_type: as Hugging Face's ``config.problem_type`` names it.
     """
@@ -36,6 +38,7 @@ class LabeledTexts:
     labels: npt.NDArray[Any]
     label_names: tuple[str, ...]
     problem_type: str
+    soft: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -52,7 +55,7 @@ class LabeledTexts:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over texts, pairs, labels, label names and problem type, in hexadecimal."""
+        """SHA-256 over texts, pairs, labels, soft labels, label names and problem type, in hexadecimal."""
         digest = hashlib.sha256(b"ackd rows 1\0")
         _add_strings(digest, [self.problem_type, *self.label_names])
         _add_strings(digest, self.texts)
@@ -61,6 +64,9 @@ class LabeledTexts:
         labels = np.ascontiguousarray(self.labels)
         digest.update(f"{labels.dtype.str}{labels.shape}".encode())
         digest.update(labels.tobytes())
+        if self.soft is not None:
+            digest.update(b"soft")
+            digest.update(np.ascontiguousarray(self.soft).tobytes())
         return digest.hexdigest()
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.integer[Any]]) -> LabeledTexts:
@@ -72,6 +78,7 @@ class LabeledTexts:
             labels=self.labels[chosen],
             label_names=self.label_names,
             problem_type=self.problem_type,
+            soft=None if self.soft is None else self.soft[chosen],
         )
 
 

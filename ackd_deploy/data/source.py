@@ -12,11 +12,13 @@ from ackd_deploy.console import log
 from ackd_deploy.data.holdout import held_out
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import label_columns, read_labels
+from ackd_deploy.data.labels.soft import SoftLabels, read_softened, soft_label_columns
 from ackd_deploy.data.problems import Problems, UnusableRows, listed
 from ackd_deploy.data.skipped import SkippedRow, check_share
-from ackd_deploy.data.split import Indices
+from ackd_deploy.data.split import Indices, shared_rows
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.data.texts import text_problem
+from ackd_deploy.data.unlabeled import has_label, labeled_part
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import expanded
 from ackd_deploy.recipe.sections import Data, HeldOut, HubSplit
@@ -61,6 +63,9 @@ def load_part(source: Source, data: Data, label_names: Sequence[str] | None) -> 
     Where ``data.validation`` holds out a share of the training file, ``data.train`` is the rest of it: no reader of
     ``data.train`` ever sees a row of the other part.
 
+    Training rows have the soft labels that ``data.soft_labels`` names; one that has any may have no label, and the
+    source may even lack the label column then.
+
     Args:
         source: path of a .csv, .tsv, .jsonl, .json or .parquet file, or of a folder with a folder for each class,
             relative to the current directory; a hub split; or the share of data.train that is held out.
@@ -79,11 +84,14 @@ def load_part(source: Source, data: Data, label_names: Sequence[str] | None) -> 
     if not isinstance(share, HeldOut) or source not in (share, data.train):
         if isinstance(source, HeldOut):
             raise ValueError("a held-out part is one of data.train, named by data.validation")
-        return _read_part(source, data, label_names)
+        # The held-out rows need labels; only training rows may have soft ones in their place.
+        training = source == data.train and source != data.validation
+        return _read_part(source, data, label_names, data.soft_labels if training else None)
     if data.train is None:
         raise ValueError("a held-out part is one of data.train, which is absent")
-    whole = _read_part(data.train, data, label_names)
-    chosen = held_out(whole.rows, share.share, seed=share.seed)
+    whole = _read_part(data.train, data, label_names, data.soft_labels)
+    labeled = np.flatnonzero(has_label(whole.rows.labels))
+    chosen = labeled[held_out(labeled_part(whole.rows), share.share, seed=share.seed)]
     if not len(chosen):
         raise DataError(
             f"{whole.source}: no row can be held out of training: each class has one text only",
@@ -91,18 +99,30 @@ def load_part(source: Source, data: Data, label_names: Sequence[str] | None) -> 
         )
     if source == share:
         return replace(whole.take(chosen), skipped=())
-    return whole.take(np.setdiff1d(np.arange(len(whole.rows)), chosen))
+    # A row of the same text that has soft labels alone is in no group of held_out's.
+    same = shared_rows(whole.rows.take(chosen), whole.rows)
+    return whole.take(np.setdiff1d(np.arange(len(whole.rows)), same))
 
 
-def _read_part(source: str | HubSplit, data: Data, label_names: Sequence[str] | None) -> Part:
+def _read_part(
+    source: str | HubSplit, data: Data, label_names: Sequence[str] | None, soft_labels: SoftLabels | None
+) -> Part:
     def labeled(table: Table) -> LabeledTexts:
         problems = Problems(table.source, table.noun)
         texts, pairs = _texts_and_pairs(table, data, problems)
-        labels, names = read_labels(table, data, label_names, problems)
+        if soft_labels is None:
+            soft, (labels, names) = None, read_labels(table, data, label_names, problems)
+        else:
+            soft, (labels, names) = read_softened(table, data, soft_labels, label_names, problems)
         data.task_for(names)  # a metric of a class that is not there is told before anything is trained
-        return LabeledTexts(texts, pairs, labels, names, data.problem_type)
+        return LabeledTexts(texts, pairs, labels, names, data.problem_type, soft)
 
-    table, rows, skipped = _usable(source, [*_text_columns(data), *label_columns(data)], data, labeled)
+    columns = label_columns(data)
+    if soft_labels is not None:
+        # Where every row has soft labels the column of the labels may be missing.
+        present = _read(source, _text_columns(data), data, []).present
+        columns = [*soft_label_columns(soft_labels), *(column for column in columns if column in present)]
+    table, rows, skipped = _usable(source, [*_text_columns(data), *columns], data, labeled)
     return Part(rows, table.source, table.noun, table.numbers, skipped)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
+from ackd_deploy.data.unlabeled import has_label
 from ackd_deploy.errors import DataError
 from ackd_deploy.tasks.text import parts
 
@@ -35,7 +36,10 @@ def subset(rows: LabeledTexts, count: int | None, *, seed: int) -> LabeledTexts:
 
 def calibration_slice(rows: LabeledTexts, count: int, *, seed: int) -> Indices:
     """Return the row numbers of a slice of the training rows, for calibration of int8 and of the temperature."""
-    return draw(len(rows), count, seed=seed, purpose="calibration")
+    labeled = np.flatnonzero(has_label(rows.labels))
+    # int8 needs texts alone: where no row has a label of its own, it is calibrated on any.
+    rows_to_draw = labeled if len(labeled) else np.arange(len(rows))
+    return np.asarray(rows_to_draw[draw(len(rows_to_draw), count, seed=seed, purpose="calibration")])
 
 
 def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[LabeledTexts, LabeledTexts | None]:
@@ -51,14 +55,16 @@ def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[L
     if count is None:
         return rows, None
     texts = normalized_texts(rows)
-    drawn = {texts[row] for row in draw(len(rows), count, seed=seed, purpose="tuning")}
+    labeled = has_label(rows.labels)
+    candidates = np.flatnonzero(labeled)
+    drawn = {texts[row] for row in candidates[draw(len(candidates), count, seed=seed, purpose="tuning")]}
     held = np.array([text in drawn for text in texts])
     if held.all():
         raise DataError(
             f"data.tuning_rows is {count}, and the training data has {len(rows)} rows: none would be left to train on",
             hint="lower it, or leave it out",
         )
-    return rows.take(np.flatnonzero(~held)), rows.take(np.flatnonzero(held))
+    return rows.take(np.flatnonzero(~held)), rows.take(np.flatnonzero(held & labeled))
 
 
 def shared_rows(train: LabeledTexts, validation: LabeledTexts) -> Indices:

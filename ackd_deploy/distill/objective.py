@@ -9,22 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ackd_deploy.data.unlabeled import has_label
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.feature_loss import FeatureLoss
 from ackd_deploy.distill.losses.outputs import kd_loss, task_loss
 from ackd_deploy.distill.methods import LossWeights, loss_weights
+from ackd_deploy.distill.row_targets import ce_targets, with_teacher_labels
 from ackd_deploy.distill.sar.reweighting import Reweighting
 from ackd_deploy.distill.sar.weight_log import HardestSamples
 from ackd_deploy.recipe.sections import Distill
-from ackd_deploy.tasks import Task, task_of
+from ackd_deploy.tasks import task_of
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.process_group import ProcessGroup
 
 __all__ = ["DistillObjective", "student_objective"]
-
-_ROWS_AT_ONCE = 65_536
 
 
 class DistillObjective(Objective):
@@ -39,6 +37,8 @@ class DistillObjective(Objective):
         class_weights: [C] in the loss against the labels, see `ackd_deploy.data.balance`; None: all 1.
         bank: the teacher's logits and features; None where the loss uses none.
         feature_loss: the loss on hidden states; None where there is none.
+        soft: [N, C] soft labels, NaN in rows without; None: none.
+        soft_label_weight: their part in the target of rows that have a label too.
     """
 
     def __init__(
@@ -52,6 +52,8 @@ class DistillObjective(Objective):
         class_weights: NDArray[np.float64] | None = None,
         bank: TeacherBank | None = None,
         feature_loss: FeatureLoss | None = None,
+        soft: NDArray[np.float32] | None = None,
+        soft_label_weight: float = 0.5,
     ) -> None:
         super().__init__()
         self.weights = weights
@@ -59,14 +61,14 @@ class DistillObjective(Objective):
         self._problem_type = problem_type
         self._kd_temperature = kd_temperature
         self._bank = bank
-        labeled = has_label(labels)
-        self._all_labeled = bool(labeled.all())
-        self._labeled = torch.from_numpy(labeled).to(device)
-        self._labels = torch.from_numpy(_with_placeholders(labels, labeled)).to(device)
-        # The contrast needs to know which sentences have another label: of rows without one the teacher decides.
-        self._contrast_labels = self._labels
-        if feature_loss is not None and bank is not None and not self._all_labeled:
-            known = _with_teacher_labels(labels, labeled, bank, task_of(problem_type))
+        targets, counted = ce_targets(labels, soft, soft_label_weight)
+        self._all_counted = bool(counted.all())
+        self._counted = torch.from_numpy(counted).to(device)
+        self._targets = torch.from_numpy(targets).to(device)
+        self._contrast_labels: Tensor | None = None
+        if feature_loss is not None and bank is not None:
+            # Which sentences have another label; of rows without one the teacher decides.
+            known = with_teacher_labels(labels, bank.logits, task_of(problem_type))
             self._contrast_labels = torch.from_numpy(known).to(device)
         self._class_weights = None
         if class_weights is not None:
@@ -81,16 +83,16 @@ class DistillObjective(Objective):
     def forward(self, outputs: Any, batch: Batch) -> dict[str, Tensor]:
         """Return each loss by name and their weighted sum ``loss``; see `Objective`."""
         weights = self.weights
-        index = torch.from_numpy(batch.local_rows).to(self._labels.device)
+        index = torch.from_numpy(batch.local_rows).to(self._targets.device)
         losses: dict[str, Tensor] = {}
         total = outputs.logits.new_zeros((), dtype=torch.float32)
         if weights.ce > 0:
-            labels = self._labels[index]
-            ce = task_loss(self._problem_type, outputs.logits, labels, class_weights=self._class_weights)
-            if not self._all_labeled:
+            targets = self._targets[index]
+            ce = task_loss(self._problem_type, outputs.logits, targets, class_weights=self._class_weights)
+            if not self._all_counted:
                 # Each row counts once in a batch's mean, also where it has no label: the part of CE in the loss is
                 # the share of the labeled rows, and no single one of them outweighs the others in a batch of its own.
-                ce = torch.where(self._labeled[index], ce, 0.0)
+                ce = torch.where(self._counted[index], ce, 0.0)
             losses["ce"] = batch.fraction * ce.mean()
             total = total + weights.ce * losses["ce"]
         if self._bank is not None and weights.kd > 0:
@@ -98,7 +100,7 @@ class DistillObjective(Objective):
             kd = kd_loss(self._problem_type, outputs.logits, teacher, self._kd_temperature)
             losses["kd"] = batch.fraction * kd.mean()
             total = total + weights.kd * losses["kd"]
-        if self.features is not None and weights.feature_weight > 0:
+        if self.features is not None and self._contrast_labels is not None and weights.feature_weight > 0:
             losses[weights.feature] = self.features(outputs.hidden_states, batch, self._contrast_labels)
             total = total + weights.feature_weight * losses[weights.feature]
         return {"loss": total, **losses}
@@ -126,29 +128,12 @@ class DistillObjective(Objective):
             self._reweighting.load_state(tensors)
 
 
-def _with_placeholders(labels: NDArray[Any], labeled: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return labels with 0 where a row has none, so that a loss can be computed of every row and then left out."""
-    known = np.array(labels)
-    known[~labeled] = 0
-    return known
-
-
-def _with_teacher_labels(
-    labels: NDArray[Any], labeled: NDArray[np.bool_], bank: TeacherBank, task: Task
-) -> NDArray[Any]:
-    """Return labels with the teacher's decision where a row has none."""
-    known = np.array(labels)
-    missing = np.flatnonzero(~labeled)
-    for rows in np.array_split(missing, -(-len(missing) // _ROWS_AT_ONCE)):
-        known[rows] = task.decide(bank.logits(rows).cpu().numpy())
-    return known
-
-
 def student_objective(
     method: str,
     distill: Distill,
     *,
     labels: NDArray[Any],
+    soft: NDArray[np.float32] | None = None,
     problem_type: str,
     class_weights: NDArray[np.float64] | None = None,
     bank: TeacherBank | None,
@@ -164,6 +149,7 @@ def student_objective(
         method: as in the recipe.
         distill: the recipe's section.
         labels: [N] or [N, C] of the rows that it is trained on; some may have none.
+        soft: [N, C] their soft labels; None: none.
         problem_type: as in the recipe.
         class_weights: [C] in the loss against the labels; None: all 1.
         bank: the teacher's; None where the method needs none.
@@ -195,4 +181,6 @@ def student_objective(
         class_weights=class_weights,
         bank=bank,
         feature_loss=feature_loss,
+        soft=soft,
+        soft_label_weight=distill.soft_label_weight,
     )

@@ -73,6 +73,8 @@ def make_teacher(context: Context) -> None:
         objective = DistillObjective(
             loss_weights("finetune", recipe.distill),
             labels=context.train.labels,
+            soft=context.train.soft,
+            soft_label_weight=recipe.distill.soft_label_weight,
             problem_type=problem_type,
             kd_temperature=recipe.distill.kd_temperature,
             device=context.device,
@@ -145,6 +147,7 @@ def train_student(
         method,
         recipe.distill,
         labels=encoded.labels,
+        soft=encoded.soft,
         problem_type=rows.problem_type,
         class_weights=context.class_weights,
         bank=bank if distills else None,

@@ -26,17 +26,20 @@ __all__ = [
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Cross entropy of one class a sample: −w_y·log softmax(z)[y].
+    """Cross entropy of one class a sample: −w_y·log softmax(z)[y]; of probabilities p: −Σ_c w_c·p_c·log softmax(z)[c].
 
     Args:
         logits: [B, C].
-        labels: [B] class ids, int64.
+        labels: [B] class ids, int64; or [B, C] probabilities.
         class_weights: w, [C]; None: all 1. The mean over samples is not divided by the sum of their weights.
 
     Returns:
         [B].
     """
-    _same_batch(logits, labels)
+    if labels.ndim == 2:
+        _same_shape(logits, labels)
+    else:
+        _same_batch(logits, labels)
     logits = at_least_float32(logits)
     weight = None if class_weights is None else class_weights.to(logits.dtype)
     return functional.cross_entropy(logits, labels, weight=weight, reduction="none")

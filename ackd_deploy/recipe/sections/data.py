@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from ackd_deploy.errors import RecipeError
 from ackd_deploy.recipe.sections.base import Count, Section, Share
@@ -100,6 +100,11 @@ class Data(Section):
     label_names: dict[str, LabelName] | None = Field(
         None, description="Name for each value of the label column, such as {'0': negative, '1': positive}."
     )
+    soft_labels: list[str] | dict[LabelName, str] | None = Field(
+        None,
+        description="Columns of train with the probability of each label, in the order of the labels, or label to "
+        "column: the answers of any other model. A row may have a label, soft labels, or both.",
+    )
     problem_type: ProblemType = Field(
         "single_label_classification",
         description="The task: one label a text, any number of labels, or a number. Decides losses and metrics.",
@@ -139,6 +144,22 @@ class Data(Section):
         if "problem_type" in info.data:
             task_of(info.data["problem_type"]).deciding_by(metric)
         return metric
+
+    @model_validator(mode="after")
+    def _soft_labels_of_the_task(self) -> Data:
+        if self.soft_labels is None:
+            return self
+        if not self.task.has_classes:
+            raise ValueError(
+                "soft_labels are probabilities of classes; a regression has none: a number that another model gives is "
+                "an ordinary label, so name its column in data.label"
+            )
+        columns = list(self.soft_labels.values() if isinstance(self.soft_labels, dict) else self.soft_labels)
+        if len(columns) < 2 and self.task.exclusive:
+            raise ValueError("soft_labels lists a column for each label, at least two")
+        if not columns or len(set(columns)) < len(columns):
+            raise ValueError("soft_labels lists no column, or one twice")
+        return self
 
     @property
     def unlabeled_sources(self) -> list[str | HubSplit]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ackd_deploy.recipe.sections.base import Count, NonNegative, Optimization, Positive
+from ackd_deploy.recipe.sections.base import Count, NonNegative, Optimization, Positive, Share
 from ackd_deploy.recipe.sections.contrastive import Cdl, Sar
 from ackd_deploy.recipe.sections.data import LabelName
 
@@ -30,6 +30,11 @@ class Distill(Optimization):
     )
     ce_weight: NonNegative = Field(
         0.5, description="Weight of the loss against the labels (cross-entropy); method 'finetune' has 1."
+    )
+    soft_label_weight: Share = Field(
+        0.5,
+        description="Part of data.soft_labels in the target of that loss, where a row has a label too: "
+        "0 the label alone, 1 the soft labels alone. A row with one of them has that one as target. [I]",
     )
     kd_weight: NonNegative = Field(
         0.5, description="Weight of the loss against the teacher's logits, T²·KL. [R: Hinton et al. 2015]"
