@@ -11,12 +11,21 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.segment import Segment
 
 from ackd_deploy.escaping import shortened, visible, visible_json
+from ackd_deploy.narrow_tables import fit
 
-__all__ = ["emit_json", "log", "print_result", "print_table", "progress", "warn"]
+__all__ = ["emit_json", "log", "print_result", "print_table", "progress", "step", "warn"]
 
 _PLAIN_SECONDS = 15.0
 
@@ -29,7 +38,13 @@ class _VisibleConsole(Console):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
+# The console on which a spinner turns: what is printed meanwhile must go through it, or it lands in the spinner's line.
+_turning: list[Console] = []
+
+
 def _stderr() -> Console:
+    if _turning:
+        return _turning[-1]
     # Created for each call: tests and launchers replace sys.stderr.
     return _VisibleConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
@@ -50,11 +65,14 @@ def print_result(message: str) -> None:
 
 
 def print_table(table: RenderableType) -> None:
-    """Print a table on stdout, as wide as the terminal; 100 columns where there is none."""
+    """Print a table on stdout, as wide as the terminal; 100 columns where there is none.
+
+    A table that needs more becomes a list.
+    """
     console: Console = _VisibleConsole(highlight=False)
     if not console.is_terminal:
         console = _VisibleConsole(highlight=False, width=100)
-    console.print(table)
+    console.print(fit(table, console))
 
 
 def emit_json(content: Any) -> None:
@@ -72,7 +90,7 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Callabl
         ``advance(n=1, **fields)``; the fields, such as ``loss=0.31``, stand behind the bar.
     """
     console = _stderr()
-    if console.is_terminal:
+    if console.is_terminal and not _turning:
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -104,6 +122,26 @@ def progress(description: str, total: int, *, done: int = 0) -> Iterator[Callabl
 
     yield advance_plain
     console.print(escape(f"{description}: done"))
+
+
+@contextmanager
+def step(description: str) -> Iterator[None]:
+    """Say what is being done, where nobody can tell how long: a spinner with the time on a terminal, else a line."""
+    console = _stderr()
+    log(description)
+    if not console.is_terminal or _turning:
+        yield
+        return
+    spinner = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    )
+    with spinner:
+        spinner.add_task(escape(description), total=None)
+        _turning.append(console)
+        try:
+            yield
+        finally:
+            _turning.remove(console)
 
 
 def _note(fields: dict[str, Any]) -> str:

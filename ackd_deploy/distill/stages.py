@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
-from ackd_deploy.console import warn
+from ackd_deploy.console import step, warn
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.methods import loss_weights, poolings
 from ackd_deploy.distill.objective import DistillObjective, student_objective
 from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
+from ackd_deploy.errors import DataError
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.fingerprint import model_files
@@ -228,7 +229,13 @@ def _conclude(
     """
     if context.process_group.is_first:
         run, validation = context.run, context.validation
-        logits = predict_logits(model, validation, context.device)
+        with step(f"{stage}: evaluating on {len(validation):,} validation rows"):
+            logits = predict_logits(model, validation, context.device)
+        if not np.isfinite(logits).all():
+            raise DataError(
+                f"{stage}: the model's answers are not finite numbers",
+                hint="its weights hold NaN or infinities: save the model again from where it was trained",
+            )
         task = context.task
         found = task.metrics(logits, validation.labels)
         held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}

@@ -23,17 +23,17 @@ def build_variants(setting: ExportSetting) -> list[VariantReport]:
     features = cpu_info().features
     reports = []
     for name in dict.fromkeys(setting.recipe.export.variants):
-        console.log(f"building {name}")
         report = VariantReport(name)
         try:
-            report.built = build_variant(
-                name,
-                setting.graph,
-                setting.folder,
-                calibration=calibration,
-                features=features,
-                min_agreement=setting.recipe.gates.min_agreement,
-            )
+            with console.step(f"building {name}"):
+                report.built = build_variant(
+                    name,
+                    setting.graph,
+                    setting.folder,
+                    calibration=calibration,
+                    features=features,
+                    min_agreement=setting.recipe.gates.min_agreement,
+                )
         except MissingExtra as error:
             report.problem = f"{error.message} ({error.hint})"
         except ForeignFailure as error:

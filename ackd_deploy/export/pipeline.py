@@ -50,9 +50,10 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         artifact = provisional_artifact([report.built for report in reports if report.built], setting)
         for report in reports:
             if report.built:
-                console.log(f"checking {report.name}")
-                check_variant(report, report.built, setting, artifact)
-        references = time_variants(reports, setting, artifact)
+                with console.step(f"checking {report.name}"):
+                    check_variant(report, report.built, setting, artifact)
+        with console.step("latency, one text at a time and in batches"):
+            references = time_variants(reports, setting, artifact)
         chosen = choose(reports, run.recipe, provider)
         record = export_record(reports, chosen, references, setting)
         if table:
@@ -76,8 +77,8 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
 def _prepare(run: Run, folder: Path, provider: str) -> ExportSetting:
     inputs = gather(run)
     reference = student_reference(run, inputs)
-    console.log("exporting the graph")
-    graph = export_graph(inputs.student, folder / "raw.onnx", run.recipe.export.engine)
+    with console.step("exporting the graph"):
+        graph = export_graph(inputs.student, folder / "raw.onnx", run.recipe.export.engine)
     return ExportSetting(
         run=run,
         inputs=inputs,

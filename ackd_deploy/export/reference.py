@@ -50,9 +50,9 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     if export.thresholds is not None:
         check_thresholds(run.recipe, len(inputs.labels))
     what = "classifier" if run.recipe.distill.method == "none" else "student"
-    console.log(f"reference: the {what} in PyTorch on {len(inputs.validation):,} validation rows")
-    model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
-    logits = model.logits(inputs.texts)
+    with console.step(f"reference: the {what} in PyTorch on {len(inputs.validation):,} validation rows"):
+        model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
+        logits = model.logits(inputs.texts)
     metrics = _checked_metrics(run, logits, inputs)
     fits = export.fit_temperature and task.exclusive
     rows = inputs.calibration if inputs.tuning is None else inputs.tuning

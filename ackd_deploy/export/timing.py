@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ackd_deploy import console
 from ackd_deploy.check.gates import at_most
 from ackd_deploy.check.latency import System, Timing, measure, ratio_interval, workload_texts
 from ackd_deploy.export.setting import ExportSetting
@@ -45,7 +44,6 @@ def time_variants(
             if report.problem is None and not report.reserved(setting.provider)
         ),
     ]
-    console.log("latency, one text at a time and in batches")
     workloads: dict[str, tuple[list[Text], int]] = {
         "single": (workload_texts(inputs.texts, inputs.lengths, "single", 1), 1),
         "batch": (workload_texts(inputs.texts, inputs.lengths, "batch", export.max_batch), export.max_batch),

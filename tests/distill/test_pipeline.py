@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from ackd_deploy.distill import distill_run
 from ackd_deploy.distill.pipeline import student_folders
@@ -292,3 +292,16 @@ class TestRefusedBeforeAnythingIsTrained:
             distill_run(run, device="cpu")
         assert not run.entries()
         assert not run.path("checkpoints").exists()
+
+
+def test_a_given_teacher_without_finite_answers_is_refused(new_run: Any, tiny_teacher: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_teacher, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["classifier.bias"] = np.full_like(weights["classifier.bias"], np.nan)
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    run: Run = new_run(f"teacher.model={broken}", "teacher.finetune=null")
+    with pytest.raises(DataError, match="teacher: the model's answers are not finite") as caught:
+        distill_run(run, device="cpu")
+    assert caught.value.exit_code == 5
+    assert not run.is_done(TEACHER)
