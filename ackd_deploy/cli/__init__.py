@@ -28,6 +28,7 @@ _COMMANDS = {
     "serve": "Serve the artifact over HTTP.",
     "package": "Build a Bento from the artifact.",
     "predict": "Classify text with the artifact.",
+    "evaluate": "Judge the artifact by labeled rows: has the world moved?",
     "verify": "Check an artifact: files, checksums, golden samples, CPU.",
     "report": "Write a run's report and print its table.",
     "compare": "Compare runs on the same validation rows.",

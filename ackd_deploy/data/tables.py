@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.data.reading import Wanted, open_records
+from ackd_deploy.data.reading.records import RECIPE_COLUMNS
 
 __all__ = ["Table", "read_table"]
 
@@ -46,6 +47,7 @@ def read_table(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     on_bad: Callable[[int, str], None] | None = None,
+    hint: str = RECIPE_COLUMNS,
 ) -> Table:
     """Read the wanted columns of a local file; see `open_records` for the formats.
 
@@ -55,6 +57,7 @@ def read_table(
         delimiter: of a .csv; None: found by its header line.
         encoding: of text files.
         on_bad: takes number and mistake of a record that isn't of the format; None: it is an error.
+        hint: where the names come from, for the error about one that is missing.
 
     Raises:
         DataError: no such file, unknown ending, missing column, or content that isn't of the format.
@@ -63,7 +66,7 @@ def read_table(
     names = list(dict.fromkeys(wanted))
     columns: list[list[Any]] = [[] for _ in names]
     numbers = []
-    with open_records(path, Wanted(names, delimiter=delimiter, encoding=encoding, on_bad=on_bad)) as records:
+    with open_records(path, Wanted(names, hint, delimiter=delimiter, encoding=encoding, on_bad=on_bad)) as records:
         for number, values in records.rows:
             numbers.append(number)
             for column, value in zip(columns, values, strict=True):

@@ -36,13 +36,7 @@ class _Reader(ABC):
 
 class _Classes(_Reader):
     def read(self, table: Table, data: Data, known: Sequence[str] | None, problems: Problems) -> Targets:
-        labels, names = classes(table, label_columns(data)[0], data.label_names, known, problems)
-        if len(labels) > _FEW_ROWS and len(np.unique(labels)) == len(labels):
-            raise DataError(
-                f"{table.source}: each of the {len(labels)} rows has a label of its own, so there is nothing to learn",
-                hint="is data.label the right column? For numbers as targets set data.problem_type: regression",
-            )
-        return labels, names
+        return classes(table, label_columns(data)[0], data.label_names, known, problems)
 
     def all_the_same(self, labels: npt.NDArray[Any], names: Sequence[str]) -> str:
         return f"one class only: {names[int(labels[0])]!r}"
@@ -88,7 +82,9 @@ def label_columns(data: Data) -> list[str]:
     return list(data.label)
 
 
-def read_labels(table: Table, data: Data, known: Sequence[str] | None, problems: Problems) -> Targets:
+def read_labels(
+    table: Table, data: Data, known: Sequence[str] | None, problems: Problems, *, varied: bool = True
+) -> Targets:
     """Read, align by name and check the labels of a table.
 
     Args:
@@ -96,9 +92,10 @@ def read_labels(table: Table, data: Data, known: Sequence[str] | None, problems:
         data: the recipe's section.
         known: label names that a model knows, or None.
         problems: collects what is wrong with single rows, and is raised if that is anything.
+        varied: refuse labels that teach nothing: all the same, or each row its own.
 
     Raises:
-        DataError: labels that cannot be read, or that teach nothing: all the same, or each row its own.
+        DataError: labels that cannot be read, or that teach nothing.
     """
     reader = _READERS[data.task]
     labels, names = reader.read(table, data, known, problems)
@@ -107,6 +104,13 @@ def read_labels(table: Table, data: Data, known: Sequence[str] | None, problems:
         # Of the teacher, the hub or a column's head; those of single rows have been found with their numbers.
         if found := label_name_problem(name):
             raise DataError(f"{table.source}: the label {name!r:.60} {found}", hint=NAME_HINT)
+    if not varied:
+        return labels, names
+    if data.task.exclusive and len(labels) > _FEW_ROWS and len(np.unique(labels)) == len(labels):
+        raise DataError(
+            f"{table.source}: each of the {len(labels)} rows has a label of its own, so there is nothing to learn",
+            hint="is data.label the right column? For numbers as targets set data.problem_type: regression",
+        )
     if (labels == labels[0]).all():
         raise DataError(
             f"{table.source} has {reader.all_the_same(labels, names)} ({len(labels)} rows)",
