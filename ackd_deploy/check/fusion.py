@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from ackd_deploy.check.gates import GateResult
 
-__all__ = ["expected_fusion", "fusion_gate"]
+__all__ = ["expected_fusion", "fusion_gate", "knows_fusion"]
 
+# Families whose layers ONNX Runtime's BERT optimizer fuses whole, as tests/export/test_graph.py tries.
+_KNOWN = frozenset({"bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"})
 # Families whose position ids are computed from the input: the optimizer leaves their embeddings alone.
 _PLAIN_EMBEDDINGS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 # MPNet adds a relative position bias inside attention, which is not the pattern of the fused operator.
@@ -15,8 +17,16 @@ _PLAIN_ATTENTION = frozenset({"mpnet"})
 _GELUS = ("BiasGelu", "Gelu", "FastGelu")
 
 
+def knows_fusion(model_type: str) -> bool:
+    """Tell whether ONNX Runtime's optimizer knows the layers of a family: of others it may fuse parts, or nothing."""
+    return model_type in _KNOWN
+
+
 def expected_fusion(model_type: str, layers: int) -> dict[str, int]:
-    """Return the fused nodes that a model of this family must have, by kind; Gelu stands for all its forms."""
+    """Return the fused nodes that a model of this family must have, by kind; Gelu stands for all its forms.
+
+    For families that the optimizer does not know, they are what a BERT would have.
+    """
     return {
         "Attention": 0 if model_type in _PLAIN_ATTENTION else layers,
         # Two LayerNorms a layer follow a residual sum.

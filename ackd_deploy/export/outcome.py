@@ -99,7 +99,10 @@ def print_variants(record: ExportRecord, *, distilled: bool) -> None:
 
 def refusal(record: ExportRecord, setting: ExportSetting) -> GateFailed:
     """Return the error of an export in which nothing passed."""
-    lines = [f"{row.name}: {'; '.join(row.reasons) or 'meant for GPUs'}" for row in record.variants]
+    lines = []
+    for row in record.variants:
+        aside = "meant for GPUs" if row.for_gpu else "passes, and fp32, which other processors fall back to, does not"
+        lines.append(f"{row.name}: {'; '.join(row.reasons) or aside}")
     old = setting.run.path("artifact")
     kept = f"; the older artifact in {old} is untouched" if old.exists() else ""
     return GateFailed(

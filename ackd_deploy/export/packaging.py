@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ackd_deploy.artifact import Columns, Golden, Manifest, VariantInfo, seal, write_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.export.card_info import card_info
+from ackd_deploy.export.selection import kept
 from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
@@ -167,7 +168,7 @@ def final_artifact(
     gates: Sequence[GateRecord],
     golden: Sequence[Golden],
 ) -> Path:
-    """Write the run's artifact: the chosen variant, and the others that passed.
+    """Write the run's artifact: the chosen variant, the others that passed, and the fallback.
 
     Args:
         reports: of all variants.
@@ -179,7 +180,7 @@ def final_artifact(
     Raises:
         ArtifactError: the student's weights are missing.
     """
-    passing = [report.built for report in reports if report.built and not report.refusals(setting.recipe)]
+    passing = [report.built for report in kept(reports, setting.recipe) if report.built]
     weights = setting.inputs.student / "model.safetensors"
     if not weights.is_file():
         raise ArtifactError(f"{weights} is missing")

@@ -15,7 +15,7 @@ from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.outcome import calibration_record, export_record, print_variants, refusal
 from ackd_deploy.export.packaging import final_artifact, provisional_artifact
 from ackd_deploy.export.reference import student_reference
-from ackd_deploy.export.selection import choose
+from ackd_deploy.export.selection import choose, fallback
 from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.timing import time_variants
 from ackd_deploy.run import EXPORT, Run
@@ -68,6 +68,8 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         rows = setting.inputs.validation
         golden = golden_samples(winner, logits, rows.items, rows.labels, run.recipe.export.golden_samples)
         gates = [gate for variant in record.variants for gate in variant.gates]
+        if (spare := fallback(reports, run.recipe)) is not None and spare.refusals(run.recipe):
+            console.log(f"{spare.name} stays in the artifact: its answers are right, and it runs on any processor")
         final = final_artifact(reports, winner, setting, gates, golden)
     ended = {"calibration": calibration, "seconds": time.monotonic() - started, "artifact": final.name}
     run.finish(EXPORT, record.model_copy(update=ended))

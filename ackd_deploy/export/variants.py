@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ackd_deploy.artifact.schema import EngineName
-from ackd_deploy.export.fusion import count_fused, fuse
+from ackd_deploy.export.fusion import count_fused, fuse_or_copy
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.quantization.embeddings import quantize_embeddings_of
 from ackd_deploy.export.quantization.fp16 import to_fp16
@@ -64,8 +64,8 @@ def build_variant(
 
     target = folder / f"{name}.onnx"
     if name == "fp32":
-        counts = fuse(graph, target)
-        return BuiltVariant(name, target, "fp32", claims_fusion=True, fused=counts)
+        counts, note = fuse_or_copy(graph, target)
+        return BuiltVariant(name, target, "fp32", claims_fusion=True, fused=counts, note=note)
     if name in ("openvino", "openvino_fp32"):
         return _under_openvino(name, graph, folder, features)
     if name == "fp16" and calibration is not None:
@@ -100,7 +100,7 @@ def _in_half(graph: Graph, folder: Path, calibration: Calibration, min_agreement
     import onnx
 
     source, target = folder / "fp16-source.onnx", folder / "fp16.onnx"
-    fuse(graph, source)
+    fuse_or_copy(graph, source)
     # Half of what is allowed, as for 8 bits: the other half is for what few calibration rows do not show.
     half = to_fp16(onnx.load(source), calibration.fit, calibration.choose, target=0.5 * (1.0 - min_agreement))
     onnx.save(half.model, target)
@@ -112,7 +112,7 @@ def _under_openvino(name: str, graph: Graph, folder: Path, features: Collection[
     """The graph of fp32, in the precision that the processor has; no file of its own."""
     import_openvino()
     path = folder / "fp32.onnx"
-    counts = count_fused(path) if path.exists() else fuse(graph, path)
+    counts = count_fused(path) if path.exists() else fuse_or_copy(graph, path)[0]
     half = name == "openvino" and "bf16" in features
     precision = "bf16" if half else "fp32"
     return BuiltVariant(

@@ -1,6 +1,6 @@
 import pytest
 
-from ackd_deploy.check.fusion import expected_fusion, fusion_gate
+from ackd_deploy.check.fusion import expected_fusion, fusion_gate, knows_fusion
 
 WHOLE = {"Attention": 3, "SkipLayerNormalization": 6, "BiasGelu": 3, "EmbedLayerNormalization": 1}
 
@@ -42,3 +42,10 @@ def test_families_differ_in_what_can_be_fused():
         "Gelu": 2,
         "EmbedLayerNormalization": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("family", "known"), [("bert", True), ("xlm-roberta", True), ("deberta-v2", False), ("x", False)]
+)
+def test_only_what_the_optimizer_knows_can_be_demanded(family, known):
+    assert knows_fusion(family) is known

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ackd_deploy.export.foreign import GraphSession, copy_model
+from ackd_deploy.export.foreign import ForeignFailure, GraphSession, copy_model
 from ackd_deploy.export.fusion import fuse
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.quantization.clip import Ranges, clipped_ranges
@@ -102,7 +102,11 @@ class Search:
 
         raw = self._smoothed(self.graph, write, "raw graph", _ALPHAS)
         fused_path = self.folder / "fused.onnx"
-        fuse(graph, fused_path, embeddings=False)
+        try:
+            fuse(graph, fused_path, embeddings=False)
+        except ForeignFailure:
+            # A family that the optimizer stumbles over still has its raw graph.
+            return self._leave_worst(raw)
         fused = self._smoothed(onnx.load(fused_path), write, "fused graph", (raw.alpha,))
         # A fused graph that is faster but clearly less faithful must not win.
         return self._leave_worst(

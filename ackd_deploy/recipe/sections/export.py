@@ -74,7 +74,9 @@ class Gates(Section):
         256, description="Validation rows on which parity is measured, at most: spread over all lengths."
     )
     require_fusion: bool = Field(
-        True, description="Refuse an fp32 graph in which a layer's attention, normalization or GELU was not fused."
+        True,
+        description="Refuse an fp32 graph in which a layer's attention, normalization or GELU was not fused; only told "
+        "for families that ONNX Runtime's optimizer does not know, such as DeBERTa and ModernBERT.",
     )
     max_accuracy_drop: NonNegative = Field(
         0.5,
