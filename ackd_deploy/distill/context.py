@@ -281,6 +281,15 @@ class Context:
         return encode_rows(self.transfer_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
 
     @cached_property
+    def tuning(self) -> Encoded | None:
+        """The rows kept out of the training as token ids, where it chooses its weights by them."""
+        finetune = self.recipe.teacher.finetune
+        chosen = [self.recipe.distill.select, *([] if finetune is None else [finetune.select])]
+        if self.tuning_rows is None or "best" not in chosen:
+            return None
+        return encode_rows(self.tuning_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+
+    @cached_property
     def validation(self) -> Encoded:
         """The held-out rows as token ids."""
         return encode_rows(self.validation_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))

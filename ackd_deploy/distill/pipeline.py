@@ -102,7 +102,7 @@ def prepare(
         _ = context.validation, context.test
         if not context.recipe.existing:
             context.check_balance()
-            _ = context.train, context.transfer
+            _ = context.train, context.transfer, context.tuning
     context.process_group.wait()
     if TEACHER in todo:
         make_teacher(context)

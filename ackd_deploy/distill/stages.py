@@ -36,6 +36,7 @@ from ackd_deploy.training.interrupt import interruption
 from ackd_deploy.training.loop import Outcome, train
 from ackd_deploy.training.metrics_log import MetricsLog
 from ackd_deploy.training.schedule import derived_seed
+from ackd_deploy.training.selection import SelectionRows
 from ackd_deploy.version import __version__
 
 __all__ = ["fill_bank", "make_teacher", "stage_is_whole", "train_student"]
@@ -203,7 +204,12 @@ def _train(
     checkpoints = Checkpoints(run.path("checkpoints", stage.name), key)
     with interruption() as stop:
         persistence = Persistence(checkpoints=checkpoints, metrics=MetricsLog(run, stage.name), stop=stop)
-        return train(model, objective, encoded, settings, placement, persistence)
+        return train(model, objective, encoded, settings, placement, persistence, _selection(context))
+
+
+def _selection(context: Context) -> SelectionRows | None:
+    tuning = context.tuning
+    return None if tuning is None else SelectionRows(encoded=tuning, task=context.task)
 
 
 def _conclude(

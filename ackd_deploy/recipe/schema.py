@@ -75,6 +75,18 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _best_is_chosen_on_rows(self) -> Recipe:
+        finetune = self.teacher.finetune
+        sections = {"distill": self.distill, **({} if finetune is None else {"teacher.finetune": finetune})}
+        for name, section in sections.items():
+            if section.select == "best" and self.data.tuning_rows is None:
+                raise ValueError(
+                    f"{name}.select: best needs data.tuning_rows, such as 500: rows that nothing is trained on, to "
+                    "choose the weights by"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _map_matches_layers(self) -> Recipe:
         layer_map = self.student.layer_map
         if isinstance(layer_map, list) and len(layer_map) != self.student.layers:

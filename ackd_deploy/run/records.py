@@ -13,12 +13,14 @@ from ackd_deploy.tasks.intervals import Interval
 __all__ = [
     "BankRecord",
     "CalibrationRecord",
+    "EvaluationRecord",
     "ExportRecord",
     "GateRecord",
     "HardSentence",
     "LatencyRecord",
     "ModelRecord",
     "Record",
+    "SelectionRecord",
     "SliceRecord",
     "StudentRecord",
     "TimingRecord",
@@ -47,6 +49,28 @@ class TrainingRecord(Record):
     """Share of the steps whose gradient was clipped."""
     last: dict[str, float | None]
     """The figures of the last log line, by name."""
+    selection: SelectionRecord | None = None
+    """None where the last step's weights were kept."""
+
+
+class EvaluationRecord(Record):
+    """The deciding metric on the tuning rows after some optimizer steps."""
+
+    step: int
+    value: float
+
+
+class SelectionRecord(Record):
+    """How the weights of a training were chosen among its steps."""
+
+    step: int
+    """The optimizer step whose weights were kept."""
+    value: float
+    metric: str
+    rows: int
+    """Tuning rows that it was evaluated on."""
+    stopped_early: bool
+    evaluations: list[EvaluationRecord]
 
 
 class HardSentence(Record):

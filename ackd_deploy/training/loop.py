@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ackd_deploy.console import log, progress
 from ackd_deploy.data.encoded import Encoded
-from ackd_deploy.run.records import TrainingRecord
+from ackd_deploy.run.records import SelectionRecord, TrainingRecord
 from ackd_deploy.training.arguments import Persistence, Placement, Settings
 from ackd_deploy.training.batch_schedule import Batch, BatchSchedule
 from ackd_deploy.training.device import autocast
@@ -17,6 +18,7 @@ from ackd_deploy.training.divergence import DivergenceMonitor
 from ackd_deploy.training.dropout import use_fast_dropout
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.schedule import derived_seed
+from ackd_deploy.training.selection import BestWeights, SelectionRows
 from ackd_deploy.training.state import TrainingState
 from ackd_deploy.training.token_batches import TokenBatches
 
@@ -33,6 +35,7 @@ class Outcome:
         seconds: of training alone.
         clip_rate: share of the steps whose gradient was clipped.
         last: figures of the last log line.
+        selection: how the weights were chosen; None: they are the last step's.
     """
 
     steps: int
@@ -40,10 +43,12 @@ class Outcome:
     seconds: float
     clip_rate: float
     last: dict[str, float | None]
+    selection: SelectionRecord | None = None
 
     def record(self) -> TrainingRecord:
         """Return it as run.json holds it."""
-        return TrainingRecord(**asdict(self), samples_per_second=self.samples / self.seconds if self.seconds else None)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return TrainingRecord(**fields, samples_per_second=self.samples / self.seconds if self.seconds else None)
 
 
 def train(
@@ -53,6 +58,7 @@ def train(
     settings: Settings,
     placement: Placement,
     persistence: Persistence,
+    selection: SelectionRows | None = None,
 ) -> Outcome:
     """Train a classifier in place, from its last checkpoint where there is one.
 
@@ -66,7 +72,8 @@ def train(
         encoded: N training rows.
         settings: seed, epochs, rates and sizes.
         placement: device, precision and processes.
-        persistence: checkpoints, log, and whether to stop early.
+        persistence: checkpoints, log, and whether to stop for now.
+        selection: rows by which to choose the weights, where ``settings`` wants the best.
 
     Raises:
         TrainingDiverged: a loss or gradient became NaN or infinite.
@@ -82,6 +89,8 @@ def train(
     tokens = TokenBatches(encoded, device)
     schedule = _batch_schedule(encoded, settings, placement)
     steps = schedule.steps(optimization.epochs)
+    if selection is not None and optimization.select == "best":
+        state.best = BestWeights(selection, optimization, placement, stage=settings.stage, steps=steps)
     start = state.resume(persistence.checkpoints, steps)
     metrics = persistence.metrics if group.is_first else None
     if metrics:
@@ -126,6 +135,10 @@ def train(
                     metrics(step=done, epoch=done * optimization.epochs / steps, **fields)
                 advance(0, loss=fields["loss"])
 
+            if state.best is not None and state.best.after(done, model):
+                log(f"{settings.stage}: stopped early, after step {done} of {steps}")
+                break
+
             stopped = group.any(persistence.stop(), device)
             if stopped or (done % settings.checkpoint_steps == 0 and done < steps):
                 monitor.check()
@@ -136,12 +149,15 @@ def train(
 
     monitor.check()
     model.eval()
+    chosen = None if state.best is None else state.best.conclude(model)
+    trained = steps if chosen is None else chosen.evaluations[-1].step
     return Outcome(
-        steps=steps,
-        samples=schedule.samples(steps),
+        steps=trained,
+        samples=schedule.samples(trained),
         seconds=state.seconds,
-        clip_rate=state.window.clip_rate(steps),
+        clip_rate=state.window.clip_rate(trained),
         last=state.window.last,
+        selection=chosen,
     )
 
 

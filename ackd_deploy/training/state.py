@@ -14,6 +14,7 @@ from ackd_deploy.training.checkpoint import Checkpoint, Checkpoints, load_optimi
 from ackd_deploy.training.log_window import LogWindow
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.schedule import learning_rate_factor
+from ackd_deploy.training.selection import BestWeights
 
 __all__ = ["TrainingState"]
 
@@ -28,6 +29,9 @@ class TrainingState:
         objective: the loss, on the device.
         settings: learning rate and weight decay among them.
         placement: device and processes.
+
+    Attributes:
+        best: the best weights so far, where these are to be kept; set before `resume`.
     """
 
     def __init__(self, model: Any, objective: Objective, settings: Settings, placement: Placement) -> None:
@@ -46,6 +50,7 @@ class TrainingState:
         self._optimizer = torch.optim.AdamW(groups, lr=optimization.learning_rate, fused=True)
         self._seconds_before = 0.0
         self._began = time.perf_counter()
+        self.best: BestWeights | None = None
 
     @property
     def seconds(self) -> float:
@@ -108,6 +113,7 @@ class TrainingState:
             **{f"{_OBJECTIVE}{name}": value for name, value in self.objective.state_dict().items()},
             **optimizer_tensors(self._optimizer, "optimizer"),
             **self.objective.extra_tensors(),
+            **(self.best.state() if self.best is not None else {}),
         }
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
@@ -118,4 +124,6 @@ class TrainingState:
         self.objective.load_state_dict(inside)
         load_optimizer(self._optimizer, tensors, "optimizer")
         self.objective.load_extra_tensors(tensors)
+        if self.best is not None:
+            self.best.load(tensors)
         self.window.load(tensors, self._placement.device, first=self._placement.process_group.is_first)

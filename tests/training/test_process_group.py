@@ -35,7 +35,7 @@ def losses(folder: Path) -> dict[tuple[str, int], dict[str, float]]:
 
 
 def distill(
-    recipe: Path, folder: Path, teacher: Path, batch: int, launcher: list[str], baselines: str, unlabeled: Path | None
+    recipe: Path, folder: Path, teacher: Path, batch: int, launcher: list[str], baselines: str, more: list[str]
 ) -> None:
     settings = [
         # torchrun takes --run for an abbreviation of an option of its own, so the run is named in two parts.
@@ -48,7 +48,7 @@ def distill(
         # 75 rows: the last batch is a small one, of unequal parts.
         "data.train_rows=75",
         "distill.sar.warmup_ratio=0.3",
-        f"data.unlabeled={unlabeled or 'null'}",
+        *more,
     ]
     overrides = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, *launcher, "-m", "ackd_deploy", "distill", str(recipe), *overrides]
@@ -80,12 +80,14 @@ ACCELERATE += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_proc
 def test_two_processes_are_as_one_with_the_doubled_batch(
     tiny_recipe: Path, plain_teacher: Path, tmp_path: Path, launcher: list[str], baselines: str
 ) -> None:
-    # 20 further rows without labels in one of the two: some batches then have labels in one process alone.
-    unlabeled = None if baselines else tmp_path / "unlabeled.csv"
-    if unlabeled:
+    more = []
+    if not baselines:
+        # With 20 rows without labels some batches have labels in one process alone; one chooses the best weights.
+        unlabeled = tmp_path / "unlabeled.csv"
         unlabeled.write_text("\n".join(["text", *(f"{row} {SENTENCES[row % 8][0]}" for row in range(20))]))
-    distill(tiny_recipe, tmp_path / "one", plain_teacher, 32, [], baselines, unlabeled)
-    distill(tiny_recipe, tmp_path / "two", plain_teacher, 16, launcher, baselines, unlabeled)
+        more = [f"data.unlabeled={unlabeled}", "data.tuning_rows=10", "distill.select=best"]
+    distill(tiny_recipe, tmp_path / "one", plain_teacher, 32, [], baselines, more)
+    distill(tiny_recipe, tmp_path / "two", plain_teacher, 16, launcher, baselines, more)
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert one.keys() == two.keys()
     methods = [*(name for name in baselines.split(", ") if name), "ackd"]

@@ -113,7 +113,7 @@ def _read(
         shares = [_share(value) for value in values]
         if None in shares:
             wrong = next(value for value, share in zip(values, shares, strict=True) if share is None)
-            problems.add(f"soft label {str(wrong)!r:.40} is no number from 0 to 1", number, "write 0.93, not 93 %")
+            problems.add(f"soft label {str(wrong)!r:.40} is not a number from 0 to 1", number, "write 0.93, not 93 %")
             continue
         total = float(sum(share for share in shares if share is not None))
         if task.exclusive and abs(total - 1.0) > tolerance:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Count", "NonNegative", "Optimization", "Positive", "Section", "Share"]
 
@@ -44,3 +44,22 @@ class Optimization(Section):
     max_grad_norm: Positive = Field(
         1.0, description="Euclidean norm to which the gradient of all parameters together is clipped."
     )
+    select: Literal["last", "best"] = Field(
+        "last",
+        description="Weights to keep: of the 'last' step, or of the 'best' evaluation by the deciding metric on "
+        "data.tuning_rows.",
+    )
+    evaluation_steps: Count | None = Field(
+        None, description="Optimizer steps between two evaluations of select 'best'; absent: those of an epoch."
+    )
+    early_stopping: Count | None = Field(
+        None,
+        description="Stop after so many evaluations in a row that are no better than the best one (select 'best'); "
+        "absent: train all epochs.",
+    )
+
+    @model_validator(mode="after")
+    def _evaluations_have_a_use(self) -> Self:
+        if self.select == "last" and (self.early_stopping is not None or self.evaluation_steps is not None):
+            raise ValueError("early_stopping and evaluation_steps need select: best")
+        return self

@@ -133,8 +133,8 @@ class Data(Section):
     )
     tuning_rows: Count | None = Field(
         None,
-        description="Rows of train that nothing is trained on, drawn by the seed: temperature, decision thresholds and "
-        "abstention are chosen on them. Absent: none.",
+        description="Rows of train that nothing is trained on, drawn by the seed: the best weights, temperature, "
+        "decision thresholds and abstention are chosen on them. Absent: none.",
     )
 
     @field_validator("metric")
