@@ -14,6 +14,7 @@ from ackd_deploy.artifact.decision import Decision, deciding_task
 from ackd_deploy.artifact.part import MAX_LABELS, Digest, Name, Part, RelativePath, Text
 from ackd_deploy.artifact.quality import CardInfo, Quality
 from ackd_deploy.tasks import ProblemType, Task
+from ackd_deploy.tasks.long_texts import LongTextRule
 
 __all__ = ["MAX_LABELS", "Columns", "EngineName", "Golden", "Manifest", "VariantInfo"]
 
@@ -72,9 +73,12 @@ class Manifest(Part):
     labels: Annotated[list[Name], Field(min_length=1, max_length=MAX_LABELS)] = Field(
         description="Index to name; ['score'] for regression."
     )
-    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(description="Tokens, special ones included.")
+    max_length: Annotated[int, Field(ge=4, le=8192)] = Field(description="Tokens of one run, special ones included.")
     inputs: Annotated[list[Literal["input_ids", "attention_mask", "token_type_ids"]], Field(min_length=1)]
     text_pairs: bool = False
+    long_texts: LongTextRule | None = Field(
+        None, description="What is read of texts of more than max_length tokens; absent: their beginning."
+    )
     temperature: Annotated[float, Field(gt=0.0, le=1000.0)] = Field(
         1.0, description="Logits are divided by it before softmax or sigmoid."
     )
@@ -114,6 +118,8 @@ class Manifest(Part):
             raise ValueError(f"chosen names {self.chosen!r}, which is none of the variants")
         if self.task.exclusive and len(self.labels) < 2:
             raise ValueError("single-label classification needs at least two labels")
+        if self.long_texts is not None and self.long_texts.mode == "windows" and self.text_pairs:
+            raise ValueError("long_texts says windows, which single texts alone are read in, but text_pairs is true")
         if "input_ids" not in self.inputs:
             raise ValueError("inputs must hold input_ids")
         for sample in self.golden:

@@ -23,6 +23,7 @@ from ackd_deploy.check.parity import spread_by_length
 from ackd_deploy.errors import EnvironmentProblem
 from ackd_deploy.run.records import TimingRecord
 from ackd_deploy.tasks.intervals import Interval, median_interval
+from ackd_deploy.tasks.long_texts import LongTextRule
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["System", "Timing", "measure", "ratio_interval", "workload_texts"]
@@ -41,6 +42,12 @@ class System:
     folder: Path
     max_length: int
     variant: str | None = None
+    rule: LongTextRule | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Return it in JSON's types, for its worker."""
+        rule = None if self.rule is None else self.rule.model_dump()
+        return {**asdict(self), "folder": str(self.folder.resolve()), "rule": rule}
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class _Worker:
             text=True,
             env=environment,
         )
-        described = [{**asdict(system), "folder": str(system.folder.resolve())} for system in systems]
+        described = [system.described() for system in systems]
         self._send(systems=described, threads=threads, provider=provider, warm=list(warm))
 
     def ready(self) -> dict[str, float]:

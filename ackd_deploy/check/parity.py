@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ackd_deploy.check.gates import GateResult, at_most
 from ackd_deploy.errors import first_line
 from ackd_deploy.runtime import EngineSession
-from ackd_deploy.runtime.tokenizer import Tokens, pad
+from ackd_deploy.runtime.tokenizer import Tokens, pad, windows_by_row
+from ackd_deploy.tasks.long_texts import mean_by_row
 
 __all__ = ["parity_gate", "spread_by_length"]
 
@@ -49,17 +50,19 @@ def parity_gate(
     """
     worst, where, n = 0.0, "", len(tokens)
     for shape, rows in _layouts(tokens, max_batch):
-        feed = pad([tokens[row] for row in rows], pad_id, inputs)
+        windows, counts = windows_by_row([tokens[row] for row in rows])
+        feed = pad(windows, pad_id, inputs)
         try:
             found = session.run(feed)
         except Exception as error:  # the engines' exceptions share no base class but Exception
             message = first_line(error, 160)
             return GateResult("parity", variant, "fail", float("inf"), bound, n, None, f"{shape}: {message}")
         expected = reference[list(rows)]
-        if found.shape != expected.shape:
-            detail = f"{shape}: logits of shape {list(found.shape)} instead of {list(expected.shape)}"
+        wanted = (len(windows), *expected.shape[1:])
+        if found.shape != wanted:
+            detail = f"{shape}: logits of shape {list(found.shape)} instead of {list(wanted)}"
             return GateResult("parity", variant, "fail", float("inf"), bound, n, None, detail)
-        difference = float(np.abs(found - expected).max())
+        difference = float(np.abs(mean_by_row(found, counts) - expected).max())
         if not difference <= worst:  # written so that NaN counts as worst
             worst, where = difference, shape
             if np.isnan(difference):

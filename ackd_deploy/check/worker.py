@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ackd_deploy.tasks.long_texts import LongTextRule
+
 __all__ = ["main", "resident_bytes"]
 
 
@@ -37,7 +39,8 @@ def _load(system: dict[str, Any], task: dict[str, Any]) -> tuple[Classify, Token
     if system["kind"] == "torch":
         from ackd_deploy.check.torch_model import TorchClassifier
 
-        return TorchClassifier(folder, system["max_length"], task["threads"]).logits, None
+        rule = None if system["rule"] is None else LongTextRule(**system["rule"])
+        return TorchClassifier(folder, system["max_length"], task["threads"], rule=rule).logits, None
     from ackd_deploy.runtime import Classifier
 
     classifier = Classifier.load(folder, provider=task["provider"], threads=task["threads"], variant=system["variant"])

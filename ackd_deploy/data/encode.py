@@ -18,7 +18,8 @@ from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.files import atomic_folder, remove_leftovers, restore_folder, sha256_file, write_json
 from ackd_deploy.locking import exclusive
-from ackd_deploy.tasks.cut import cut, portions
+from ackd_deploy.tasks.cut import portions
+from ackd_deploy.tasks.long_texts import LongTextRule, windows_of
 from ackd_deploy.tasks.text import zipped
 
 __all__ = ["encode_rows"]
@@ -27,8 +28,14 @@ _FORMAT = 1
 _CHUNK = 2048
 
 
-def encode_rows(rows: LabeledTexts, tokenizer_folder: Path, max_length: int, cache_folder: Path) -> Encoded:
-    """Tokenize ``rows``, or open what an earlier call wrote for the same data, tokenizer and ``max_length``.
+def encode_rows(
+    rows: LabeledTexts,
+    tokenizer_folder: Path,
+    max_length: int,
+    cache_folder: Path,
+    rule: LongTextRule | None = None,
+) -> Encoded:
+    """Tokenize ``rows``, or open what an earlier call wrote for the same data, tokenizer, ``max_length`` and rule.
 
     The result lies in ``cache_folder / KEY``, whole or absent; two processes that ask for it at once write it
     once. A copy that fails its checksums is written anew, with a warning.
@@ -36,14 +43,15 @@ def encode_rows(rows: LabeledTexts, tokenizer_folder: Path, max_length: int, cac
     Args:
         rows: N checked rows.
         tokenizer_folder: holds tokenizer.json, and config.json where the model's is at hand.
-        max_length: most tokens of a row, special tokens included.
+        max_length: most tokens of a row, or of a window of it, special tokens included.
         cache_folder: folder for all encoded data of a run.
+        rule: how longer texts are read; None: their end is cut off.
 
     Raises:
         DataError: the folder has no usable tokenizer, or its ids don't fit the model's vocabulary.
     """
     source = TokenizerFile(tokenizer_folder)
-    key = _key(rows, source, max_length)
+    key = _key(rows, source, max_length, rule)
     final = cache_folder / key[:20]
     with exclusive(cache_folder / f".lock-{key[:20]}"):
         restore_folder(final)
@@ -54,19 +62,23 @@ def encode_rows(rows: LabeledTexts, tokenizer_folder: Path, max_length: int, cac
                 warn(f"the tokenized data is damaged and is made anew: {error}")
         remove_leftovers(cache_folder)
         with atomic_folder(final) as folder:
-            _write(folder, rows, source, max_length, key)
+            _write(folder, rows, source, max_length, key, rule)
         return open_encoded(final, key)
 
 
-def _key(rows: LabeledTexts, source: TokenizerFile, max_length: int) -> str:
+def _key(rows: LabeledTexts, source: TokenizerFile, max_length: int, rule: LongTextRule | None) -> str:
     parts = [str(_FORMAT), rows.fingerprint, source.fingerprint, str(max_length)]
+    parts += [] if rule is None else [rule.model_dump_json()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: int, key: str) -> None:
+def _write(
+    folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: int, key: str, rule: LongTextRule | None
+) -> None:
     tokenizer = source.load(max_length)
     types = NpyWriter(folder / "types.npy", np.int8) if rows.pairs is not None and source.has_token_types else None
-    lengths = np.zeros(len(rows), dtype=np.int32)
+    lengths: list[int] = []
+    counts = np.ones(len(rows), dtype=np.int32)
     truncated = np.zeros(len(rows), dtype=np.bool_)
     with (
         NpyWriter(folder / "ids.npy", np.int32) as ids,
@@ -76,11 +88,13 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
             chunk: list[int] = []
             chunk_types: list[int] = []
             for position, encoding in enumerate(encodings, start):
-                kept, kept_types, tokens = cut(encoding, max_length)
-                lengths[position] = len(kept)
-                truncated[position] = tokens > len(kept)
-                chunk += kept
-                chunk_types += kept_types
+                windows, used = windows_of(encoding, max_length, rule)
+                truncated[position] = len(encoding) > used
+                counts[position] = len(windows)
+                for window in windows:
+                    lengths.append(len(window.ids))
+                    chunk += window.ids
+                    chunk_types += window.type_ids
             array = np.array(chunk, dtype=np.int32)
             source.check_ids(array)
             ids.append(array)
@@ -92,7 +106,9 @@ def _write(folder: Path, rows: LabeledTexts, source: TokenizerFile, max_length: 
     np.save(folder / "labels.npy", rows.labels)
     if rows.soft is not None:
         np.save(folder / "soft.npy", rows.soft)
-    np.save(folder / "lengths.npy", lengths)
+    np.save(folder / "lengths.npy", np.array(lengths, dtype=np.int32))
+    if rule is not None and rule.mode == "windows":
+        np.save(folder / "windows.npy", counts)
     np.save(folder / "truncated.npy", truncated)
     manifest = {
         "format": _FORMAT,

@@ -124,7 +124,7 @@ class TokenizerFile:
             )
 
     def load(self, max_length: int) -> Tokenizer:
-        """Return a tokenizer for rows of ``max_length`` tokens; it neither truncates nor pads, see `tasks.cut`.
+        """Return a tokenizer for rows of ``max_length`` tokens; it neither truncates nor pads, see `tasks.long_texts`.
 
         Raises:
             DataError: ``max_length`` leaves no room for text beside the special tokens, or is more than the model has

@@ -26,11 +26,13 @@ from ackd_deploy.distill.losses.features import normalize, pool_layers
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.files import read_json, write_json
 from ackd_deploy.training.device import autocast
-from ackd_deploy.training.evaluate import to_device
+from ackd_deploy.training.evaluate import owners_of, to_device
+from ackd_deploy.training.windows import mean_of_windows
 
 __all__ = ["TeacherBank", "bank_key", "build_bank", "open_bank"]
 
 _CHUNK = 4096
+_BATCH = 64
 _MANIFEST = "manifest.json"
 # Mapped pages count as this process's memory until they are released, and the kernel maps 16 around each that is read:
 # 20 lookups of 512 rows hold up to 600 MB. A smaller bank needs no release.
@@ -160,13 +162,16 @@ def _compute(
     poolings = key["poolings"]
     found: dict[str, NDArray[Any]] = {}
     with torch.inference_mode():
-        for part in sorted_batches(encoded.lengths[rows.start : rows.stop], 64):
+        lengths = encoded.lengths[rows.start : rows.stop]
+        for part in sorted_batches(lengths, _BATCH, max_tokens=encoded.most_tokens(_BATCH)):
             batch = to_device(encoded.batch(part + rows.start), device)
+            owners = owners_of(encoded, part + rows.start, device)
             with autocast(device, dtype):
                 outputs = teacher(**batch, output_hidden_states=bool(poolings))
-            values = {"logits": outputs.logits.float()}
+            values = {"logits": mean_of_windows(outputs.logits.float(), owners, len(part))}
             for how in poolings:
                 pooled = pool_layers(outputs.hidden_states, batch["attention_mask"], key["layers"], how)
+                pooled = mean_of_windows(pooled, owners, len(part), dim=1)
                 values[f"features_{how}"] = normalize(pooled).transpose(0, 1).half()
             for name, value in values.items():
                 array = found.setdefault(name, np.zeros((len(rows), *value.shape[1:]), value.cpu().numpy().dtype))

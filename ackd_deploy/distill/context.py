@@ -271,14 +271,14 @@ class Context:
     @cached_property
     def train(self) -> Encoded:
         """The training rows as token ids."""
-        return encode_rows(self.train_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+        return self._encoded(self.train_rows)
 
     @cached_property
     def transfer(self) -> Encoded:
         """The transfer set as token ids."""
         if self.unlabeled_rows is None:
             return self.train
-        return encode_rows(self.transfer_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+        return self._encoded(self.transfer_rows)
 
     @cached_property
     def tuning(self) -> Encoded | None:
@@ -292,15 +292,18 @@ class Context:
     @cached_property
     def validation(self) -> Encoded:
         """The held-out rows as token ids."""
-        return encode_rows(self.validation_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+        return self._encoded(self.validation_rows)
 
     @cached_property
     def test(self) -> Encoded | None:
         """The recipe's further held-out rows as token ids, where it names any."""
         if self.recipe.data.test is None:
             return None
-        rows = self._held_out("test").rows
-        return encode_rows(rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+        return self._encoded(self._held_out("test").rows)
+
+    def _encoded(self, rows: LabeledTexts) -> Encoded:
+        data = self.recipe.data
+        return encode_rows(rows, self.tokenizer, data.max_length, self.run.path("encoded"), data.long_text_rule)
 
     @property
     def task(self) -> Task:

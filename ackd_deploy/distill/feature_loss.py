@@ -19,6 +19,7 @@ from ackd_deploy.recipe.sections import Distill
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.process_group import ProcessGroup
 from ackd_deploy.training.schedule import derived_seed
+from ackd_deploy.training.windows import mean_of_windows
 
 __all__ = ["FeatureLoss"]
 
@@ -87,11 +88,12 @@ class FeatureLoss(nn.Module):
         """Return this process's part of the loss's mean over the whole batch, a scalar.
 
         Args:
-            hidden_states: of the student, M + 1 tensors [B, T, H].
+            hidden_states: of the student, M + 1 tensors [B, T, H], or [V, T, H] of the rows' windows.
             batch: which rows they are.
             labels: of all rows; of those without one, the teacher's decision.
         """
         pooled = pool_layers(hidden_states, batch.attention_mask, self._layers, self._pooling)
+        pooled = mean_of_windows(pooled, batch.owners, len(batch.local_rows), dim=1)
         student = normalize(pooled if self.projection is None else self.projection(pooled))
         return _LOSSES[self._feature](self, student, batch, labels)
 

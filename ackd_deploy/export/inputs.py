@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from ackd_deploy.artifact.load import read_bounded_json
 from ackd_deploy.data import LabeledTexts, calibration_slice, subset, tuning_split
 from ackd_deploy.data.fingerprint import data_fingerprints
@@ -16,7 +18,7 @@ from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import Run
-from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
+from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad, windows_by_row
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["Inputs", "gather"]
@@ -50,7 +52,7 @@ class Inputs:
 
     @property
     def max_length(self) -> int:
-        """Tokens that a text is truncated to."""
+        """Tokens that the model reads at once."""
         return self.tokenizer.max_length
 
     @cached_property
@@ -66,10 +68,10 @@ class Inputs:
     @cached_property
     def lengths(self) -> list[int]:
         """Tokens of each validation text, as the model sees it."""
-        return [len(row.ids) for row in self.tokens]
+        return [row.used_tokens for row in self.tokens]
 
     def feeds(self, names: Sequence[str]) -> Calibration | None:
-        """Return the calibration rows as inputs of a graph, one row each: nothing is padded, nothing mixed.
+        """Return calibration rows, or windows, as inputs of a graph, one each: nothing is padded, nothing mixed.
 
         None where there are none.
 
@@ -78,8 +80,10 @@ class Inputs:
         """
         if self.calibration is None:
             return None
-        tokens = self.tokenizer.encode(self.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS])
-        rows = [pad([row], self.pad_id, names) for row in tokens]
+        windows, _ = windows_by_row(self.tokenizer.encode(self.calibration.items[: _FIT_ROWS + _CHOOSE_ROWS]))
+        # All rows where each is one window; where the windows are more, those chosen lie evenly among them.
+        chosen = np.linspace(0, len(windows) - 1, min(len(windows), _FIT_ROWS + _CHOOSE_ROWS)).round().astype(int)
+        rows = [pad([windows[place]], self.pad_id, names) for place in chosen]
         # With very little training text one half does both jobs; validation rows are never touched.
         half = min(_FIT_ROWS, max(1, len(rows) // 2))
         return Calibration(fit=rows[:half], choose=rows[half:] or rows)
@@ -121,7 +125,7 @@ def gather(run: Run) -> Inputs:
         tuning=tuning,
         labels=labels,
         pad_id=0 if pad_id is None else int(pad_id),
-        tokenizer=TextTokenizer(student / "tokenizer.json", data.max_length),
+        tokenizer=TextTokenizer(student / "tokenizer.json", data.max_length, data.long_text_rule),
     )
 
 

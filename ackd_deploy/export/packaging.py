@@ -85,6 +85,7 @@ def make_manifest(
         max_length=inputs.max_length,
         inputs=list(graph.inputs),  # type: ignore[arg-type]
         text_pairs=inputs.validation.pairs is not None,
+        long_texts=inputs.tokenizer.rule,
         temperature=setting.reference.temperature,
         chosen=chosen,
         variants=[

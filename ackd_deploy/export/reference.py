@@ -51,7 +51,7 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
         check_thresholds(run.recipe, len(inputs.labels))
     what = "classifier" if run.recipe.distill.method == "none" else "student"
     with console.step(f"reference: the {what} in PyTorch on {len(inputs.validation):,} validation rows"):
-        model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus())
+        model = TorchClassifier(inputs.student, inputs.max_length, _idle_cpus(), rule=inputs.tokenizer.rule)
         logits = model.logits(inputs.texts)
     metrics = _checked_metrics(run, logits, inputs)
     fits = export.fit_temperature and task.exclusive

@@ -35,9 +35,13 @@ def time_variants(
     """
     export, inputs = setting.recipe.export, setting.inputs
     systems = [
-        System(TEACHER, "torch", setting.run.path("teacher"), inputs.max_length),
+        System(TEACHER, "torch", setting.run.path("teacher"), inputs.max_length, rule=inputs.tokenizer.rule),
         # Where nothing was distilled the teacher is what is exported.
-        *([System(STUDENT, "torch", inputs.student, inputs.max_length)] if setting.distilled else []),
+        *(
+            [System(STUDENT, "torch", inputs.student, inputs.max_length, rule=inputs.tokenizer.rule)]
+            if setting.distilled
+            else []
+        ),
         *(
             System(report.name, "artifact", artifact, inputs.max_length, report.name)
             for report in reports

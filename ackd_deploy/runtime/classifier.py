@@ -16,8 +16,9 @@ from ackd_deploy.runtime.cpu import cpu_features
 from ackd_deploy.runtime.engines.base import EngineSession
 from ackd_deploy.runtime.engines.opening import open_engine
 from ackd_deploy.runtime.predictions import Prediction, decide
-from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad
+from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad, windows_by_row
 from ackd_deploy.runtime.variant_choice import choose_variant
+from ackd_deploy.tasks.long_texts import mean_by_row
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["Classifier"]
@@ -102,7 +103,7 @@ class Classifier:
         check_files(folder, manifest, only=[CONFIG, TOKENIZER, chosen.file])
         rows = check_graph(folder, manifest, chosen).embedding_rows
         config = read_bounded_json(folder / CONFIG)
-        tokenizer = TextTokenizer(folder / TOKENIZER, manifest.max_length)
+        tokenizer = TextTokenizer(folder / TOKENIZER, manifest.max_length, manifest.long_texts)
         _check_vocabulary(tokenizer, rows or config.get("vocab_size"), folder)
         session = open_engine(folder / chosen.file, chosen.engine, provider, threads, chosen.precision)
         pad_id = config.get("pad_token_id")
@@ -158,13 +159,16 @@ class Classifier:
         return self._tokenizer.encode(texts)
 
     def run(self, tokens: Sequence[Tokens]) -> npt.NDArray[np.float32]:
-        """Return the logits [B, C] of one batch, in its order.
+        """Return the logits [B, C] of one batch, in its order; those of a text in windows are the mean of theirs.
 
         On a CPU it is cut into parts of like length, each padded to its own longest row; a variant whose
         results depend on the batch runs row by row.
         """
         if not tokens:
             return np.empty((0, len(self.manifest.labels)), dtype=np.float32)
+        if any(row.more for row in tokens):
+            windows, counts = windows_by_row(tokens)
+            return mean_by_row(self.run(windows), counts)
         if self.variant.batch_sensitive:
             return np.concatenate([self._run([row]) for row in tokens])
         if not self._on_cpu or len(tokens) <= _CPU_ROWS:
@@ -177,9 +181,12 @@ class Classifier:
         return logits
 
     def run_sorted(self, tokens: Sequence[Tokens], batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """Return the logits [N, C] of any number of rows, run in batches of like length."""
+        """Return the logits [N, C] of any number of rows, run in batches of like length; windows count as rows."""
         if batch_size < 1:
             raise UsageError(f"batch_size {batch_size} is below 1")
+        if any(row.more for row in tokens):
+            windows, counts = windows_by_row(tokens)
+            return mean_by_row(self.run_sorted(windows, batch_size), counts)
         logits = np.empty((len(tokens), len(self.manifest.labels)), dtype=np.float32)
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index].ids), reverse=True)
         for start in range(0, len(order), batch_size):
@@ -195,7 +202,7 @@ class Classifier:
             manifest.labels,
             self._task,
             [row.num_tokens for row in tokens],
-            [len(row.ids) for row in tokens],
+            [row.used_tokens for row in tokens],
         )
 
     def _run(self, rows: Sequence[Tokens]) -> npt.NDArray[np.float32]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from tokenizers import Tokenizer
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer
 from ackd_deploy.errors import ArtifactError, DataError, first_line
 from ackd_deploy.runtime.cpu import effective_cpus
-from ackd_deploy.tasks.cut import cut, portions
+from ackd_deploy.tasks.cut import portions
+from ackd_deploy.tasks.long_texts import LongTextRule, windows_of
 from ackd_deploy.tasks.text import Text
 
-__all__ = ["TextTokenizer", "Tokens", "pad"]
+__all__ = ["TextTokenizer", "Tokens", "pad", "windows_by_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,30 @@ class Tokens:
     """One text, or pair of texts, as the model will see it.
 
     ``ids`` and ``type_ids`` have at most max_length entries; ``num_tokens`` counts those of the whole
-    text, special tokens included, and so exceeds ``len(ids)`` where the text was truncated.
+    text, special tokens included. A long text that is read in windows is its first one here, with the others in
+    ``more``; ``more_tokens`` counts the tokens that only those hold.
     """
 
     ids: list[int]
     type_ids: list[int]
     num_tokens: int
+    more: tuple[Tokens, ...] = ()
+    more_tokens: int = 0
+
+    @property
+    def used_tokens(self) -> int:
+        """Tokens that the model sees, each counted once."""
+        return len(self.ids) + self.more_tokens
 
     @property
     def truncated(self) -> bool:
         """Whether the model sees less than the whole text."""
-        return self.num_tokens > len(self.ids)
+        return self.num_tokens > self.used_tokens
+
+    @property
+    def windows(self) -> tuple[Tokens, ...]:
+        """Its windows, each by itself; one for most texts."""
+        return (replace(self, more=(), more_tokens=0), *self.more) if self.more else (self,)
 
 
 class TextTokenizer:
@@ -49,20 +63,21 @@ class TextTokenizer:
 
     Args:
         path: ``tokenizer.json``.
-        max_length: tokens that a text is truncated to, special ones included; of a pair, the longer of
-            the two is shortened first.
+        max_length: tokens that the model reads at once, special ones included.
+        rule: what is read of a longer text; None: its beginning, where of a pair the longer one is shortened first.
 
     Raises:
         ArtifactError: the file is no tokenizer, or max_length leaves no room for text.
     """
 
-    def __init__(self, path: Path, max_length: int) -> None:
+    def __init__(self, path: Path, max_length: int, rule: LongTextRule | None = None) -> None:
         # Rust's thread pool counts the machine's processors, not those that the cgroup grants.
         os.environ.setdefault("RAYON_NUM_THREADS", str(effective_cpus()))
         self._tokenizer = _read(path)
         if max_length <= self._tokenizer.num_special_tokens_to_add(True):
             raise ArtifactError(f"max_length {max_length} leaves no room beside the special tokens of {path}")
         self.max_length = max_length
+        self.rule = rule
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
@@ -81,8 +96,13 @@ class TextTokenizer:
         rows: list[Tokens] = []
         for portion in portions(texts, len(texts)):
             encodings = self._encode(list(texts[portion]))
-            rows += [Tokens(*cut(encoding, self.max_length)) for encoding in encodings]
+            rows += [self._tokens(encoding) for encoding in encodings]
         return rows
+
+    def _tokens(self, encoding: Any) -> Tokens:
+        windows, used = windows_of(encoding, self.max_length, self.rule)
+        first, *others = (Tokens(window.ids, window.type_ids, len(encoding)) for window in windows)
+        return replace(first, more=tuple(others), more_tokens=used - len(first.ids)) if others else first
 
     def _encode(self, texts: list[Any]) -> list[Any]:
         try:
@@ -93,6 +113,12 @@ class TextTokenizer:
             # The texts were checked: what is left is a tokenizer that contradicts itself.
             raise ArtifactError(f"the tokenizer fails: {first_line(error)}") from None
         return encodings
+
+
+def windows_by_row(rows: Sequence[Tokens]) -> tuple[list[Tokens], list[int]]:
+    """Return the windows of all rows, in order, and how many each row has; `mean_by_row` is the way back."""
+    windows = [row.windows for row in rows]
+    return [window for row in windows for window in row], [len(row) for row in windows]
 
 
 def pad(rows: Sequence[Tokens], pad_id: int, inputs: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:

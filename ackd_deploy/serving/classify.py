@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ackd_deploy.errors import DataError
 from ackd_deploy.runtime import Prediction, Tokens
+from ackd_deploy.serving.answers import submit
 from ackd_deploy.serving.batcher import Closed, Overdue, QueueFull
 from ackd_deploy.serving.body import BodyReader
 from ackd_deploy.serving.http import json_response
@@ -95,9 +96,10 @@ class Classify:
                 else:
                     tokens = await asyncio.to_thread(classifier.tokenize, items)
             if refuse_long:
-                _refuse_long(tokens, classifier.manifest.max_length)
+                _refuse_long(tokens)
+            _refuse_many(tokens, settings.max_queue_rows)
             # In the same turn of the event loop, so that nobody takes the places in between.
-            predictions = await _unless_gone(request, batcher.submit(tokens))
+            predictions = await _unless_gone(request, submit(classifier, batcher, tokens))
         except DataError as error:
             raise Problem(422, "not_text", error.message) from error
         except QueueFull as full:
@@ -130,11 +132,19 @@ def _busy(full: QueueFull) -> Problem:
     return try_later(429, "queue_full", "the service has as much work as it takes; try again", full.retry_after)
 
 
-def _refuse_long(tokens: Sequence[Tokens], max_length: int) -> None:
+def _refuse_long(tokens: Sequence[Tokens]) -> None:
     for index, row in enumerate(tokens):
-        if row.num_tokens > max_length:
-            message = f"text {index} has {row.num_tokens} tokens; the model reads {max_length}"
+        if row.truncated:
+            message = f"text {index} has {row.num_tokens} tokens; the model reads {row.used_tokens}"
             raise Problem(422, "too_many_tokens", message)
+
+
+def _refuse_many(tokens: Sequence[Tokens], places: int) -> None:
+    """Refuse what the queue could not take even when it is empty."""
+    windows = sum(1 + len(row.more) for row in tokens)
+    if windows > max(places, len(tokens)):
+        message = f"the texts are read in {windows} windows together; at most {places} are taken in one request"
+        raise Problem(413, "too_many_windows", message)
 
 
 async def _unless_gone(request: Request, work: asyncio.Future[list[Prediction]]) -> list[Prediction]:

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ackd_deploy.artifact import Manifest
 from ackd_deploy.serving.http import json_response
 from ackd_deploy.serving.lifecycle import Lifecycle
 from ackd_deploy.version import __version__
@@ -26,6 +27,14 @@ class Info:
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         return json_response(describe(self.lifecycle))
+
+
+def _long_texts(manifest: Manifest) -> dict[str, Any]:
+    rule = manifest.long_texts
+    if rule is None:
+        return {"mode": "cut"}
+    shown = {"head_tail": {"mode", "head"}, "windows": {"mode", "overlap", "max_windows"}}
+    return rule.model_dump(include=shown[rule.mode])
 
 
 def describe(lifecycle: Lifecycle) -> dict[str, Any]:
@@ -54,6 +63,7 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
         "text_pairs": manifest.text_pairs,
         "limits": {
             "max_length_tokens": manifest.max_length,
+            "long_texts": _long_texts(manifest),
             "max_items": settings.max_items,
             "max_characters": settings.max_characters,
             "max_body_bytes": settings.max_body_bytes,

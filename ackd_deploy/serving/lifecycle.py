@@ -12,8 +12,9 @@ from typing import Literal
 
 from ackd_deploy.allocator import limit_arenas
 from ackd_deploy.errors import AckdError, ArtifactError
-from ackd_deploy.runtime import Classifier, Prediction, Tokens, effective_cpus
+from ackd_deploy.runtime import Classifier, Tokens, effective_cpus
 from ackd_deploy.runtime.selftest import self_test
+from ackd_deploy.serving.answers import Answer, model_run
 from ackd_deploy.serving.batcher import Batcher
 from ackd_deploy.serving.logs import log
 from ackd_deploy.serving.metrics import Metrics
@@ -44,7 +45,7 @@ class Lifecycle:
         self.reason = "the model is being loaded"
         self.exit_code = 0
         self.classifier: Classifier | None = None
-        self.batcher: Batcher[Tokens, Prediction] | None = None
+        self.batcher: Batcher[Tokens, Answer] | None = None
         self.lanes, self.threads = settings.split(effective_cpus())
         self._model_thread = ThreadPoolExecutor(self.lanes, thread_name_prefix="model")
         self._loading: asyncio.Task[None] | None = None
@@ -67,7 +68,7 @@ class Lifecycle:
         self._model_thread.shutdown(wait=False, cancel_futures=True)
         log.info("stopped", extra={"fields": {"event": "stopped"}})
 
-    def ready(self) -> tuple[Classifier, Batcher[Tokens, Prediction]]:
+    def ready(self) -> tuple[Classifier, Batcher[Tokens, Answer]]:
         """Return the model and its queue.
 
         Raises:
@@ -105,8 +106,8 @@ class Lifecycle:
             return
         settings, manifest = self.settings, classifier.manifest
 
-        def run(rows: Sequence[Tokens]) -> list[Prediction]:
-            return classifier.predict(classifier.run(rows), rows)
+        def run(rows: Sequence[Tokens]) -> Sequence[Answer]:
+            return model_run(classifier, rows)
 
         self.classifier = classifier
         self.batcher = Batcher(

@@ -38,7 +38,7 @@ class Metrics:
         self._rows = Histogram("batch_rows", "Texts in one run of the model.", buckets=_ROWS, **made)
         self._tokens = Counter("tokens", "Tokens run through the model, without padding.", **made)
         self._padded = Counter("padded_tokens", "Tokens run through the model, padding included.", **made)
-        self._truncated = Counter("truncated_texts", "Texts whose end was cut off.", **made)
+        self._truncated = Counter("truncated_texts", "Texts of which tokens were not read.", **made)
         self._predictions = Counter("predictions", "Texts by predicted label.", ["label"], **made)
         self._rejected = Counter("rejected", "Requests refused, by reason.", ["code"], **made)
         self._queue = Gauge("queue_rows", "Texts waiting now.", multiprocess_mode="livesum", **made)

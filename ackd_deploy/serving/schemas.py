@@ -39,7 +39,7 @@ class ClassifyRequest(BaseModel):
     )
     scores: bool = Field(False, description="Also return the score of every label.")
     truncate: Literal["truncate", "error"] = Field(
-        "truncate", description="What to do with a text longer than the model reads: cut it (and say so), or refuse."
+        "truncate", description="What to do with a text longer than the model reads: leave tokens out, or refuse."
     )
 
     @model_validator(mode="after")
@@ -74,7 +74,7 @@ class Result(BaseModel):
     label: str = Field(description="The best label; for regression, score.")
     score: float = Field(description="Its probability; for regression, the value.")
     labels: list[str] | None = Field(None, description="Multi-label models: all labels that apply; there may be none.")
-    truncated: bool = Field(description="Whether the end of the text was cut off.")
+    truncated: bool = Field(description="Whether tokens of the text were not read.")
     num_tokens: int = Field(description="Tokens of the whole text, special ones included.")
     scores: dict[str, float] | None = Field(None, description="On request: every label's score.")
     top_k: list[LabelScore] | None = Field(None, description="On request: the best labels.")

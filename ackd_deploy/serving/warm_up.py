@@ -53,7 +53,7 @@ def run_cost(short: int, short_seconds: float, long: int, long_seconds: float, m
 
 
 def _cut(tokens: Tokens, wanted: int) -> Tokens:
-    return replace(tokens, ids=tokens.ids[:wanted], type_ids=tokens.type_ids[:wanted])
+    return replace(tokens, ids=tokens.ids[:wanted], type_ids=tokens.type_ids[:wanted], more=(), more_tokens=0)
 
 
 def _seconds(classifier: Classifier, tokens: Tokens) -> float:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ackd_deploy.tasks.text import Text, parts
 
-__all__ = ["WholeRow", "cut", "portions"]
+__all__ = ["WholeRow", "cut", "portions", "shares"]
 
 # A token takes some 150 bytes in the tokenizers package, and a text has a token for every 2 to 5 characters.
 _MAX_CHARACTERS = 1_000_000
@@ -44,8 +44,7 @@ def cut(row: WholeRow, max_length: int) -> tuple[list[int], list[int], int]:
     owners = row.sequence_ids
     first, second = owners.count(0), owners.count(1)
     room = max_length - (len(ids) - first - second)
-    shorter = min(first, second, room // 2)
-    left = {0: shorter, 1: room - shorter} if first <= second else {0: room - shorter, 1: shorter}
+    left = dict(enumerate(shares(first, second, room)))
     kept = []
     for place, owner in enumerate(owners):
         if owner is None or left[owner] > 0:
@@ -53,6 +52,12 @@ def cut(row: WholeRow, max_length: int) -> tuple[list[int], list[int], int]:
         if owner is not None:
             left[owner] -= 1
     return [ids[place] for place in kept], [types[place] for place in kept], len(ids)
+
+
+def shares(first: int, second: int, room: int) -> tuple[int, int]:
+    """Return how many tokens two texts keep that have more than ``room`` together: the longer one gives way first."""
+    shorter = min(first, second, room // 2)
+    return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
 
 
 def portions(texts: Sequence[Text], rows: int) -> Iterator[slice]:

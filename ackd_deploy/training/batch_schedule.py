@@ -25,7 +25,8 @@ class Batch:
         rows: [N] row ids of the whole batch, over all processes.
         local_rows: [B] those of this process.
         counts: False where this process has no rows in the batch, and ``local_rows`` is one of another's.
-        attention_mask: [B, T], on the device.
+        attention_mask: [V, T], on the device: of the V windows that the B rows have, or of the rows themselves.
+        owners: [V], the place in ``local_rows`` of each window's row; None where every row is one window.
     """
 
     step: int
@@ -34,6 +35,7 @@ class Batch:
     local_rows: NDArray[np.int64]
     counts: bool
     attention_mask: Tensor
+    owners: Tensor | None = None
 
     @property
     def fraction(self) -> float:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ackd_deploy.data.batches import sorted_batches
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.training.device import autocast
+from ackd_deploy.training.windows import mean_of_windows
 
-__all__ = ["predict_logits", "to_device"]
+__all__ = ["owners_of", "predict_logits", "to_device"]
 
 
 def to_device(batch: dict[str, NDArray[np.int64]], device: torch.device) -> dict[str, torch.Tensor]:
@@ -21,6 +22,12 @@ def to_device(batch: dict[str, NDArray[np.int64]], device: torch.device) -> dict
     if device.type == "cuda":
         return {name: t.pin_memory().to(device, non_blocking=True) for name, t in tensors.items()}
     return tensors
+
+
+def owners_of(encoded: Encoded, rows: NDArray[np.int64], device: torch.device) -> torch.Tensor | None:
+    """Return the place in ``rows`` of each window's row, [V], on the device; None where every row is one window."""
+    _, owners = encoded.windows(rows)
+    return None if owners is None else torch.from_numpy(owners).to(device, non_blocking=True)
 
 
 def predict_logits(
@@ -41,12 +48,12 @@ def predict_logits(
         batch_size: rows at a time.
 
     Returns:
-        [N, C] float32, in the order of the rows.
+        [N, C] float32, in the order of the rows; of a row with several windows their mean.
     """
     model.to(device).eval()
     found = np.zeros((len(encoded), len(encoded.label_names)), dtype=np.float32)
     with torch.inference_mode(), autocast(device, dtype):
-        for rows in sorted_batches(encoded.lengths, batch_size):
+        for rows in sorted_batches(encoded.lengths, batch_size, max_tokens=encoded.most_tokens(batch_size)):
             logits = model(**to_device(encoded.batch(rows), device)).logits
-            found[rows] = logits.float().cpu().numpy()
+            found[rows] = mean_of_windows(logits.float(), owners_of(encoded, rows, device), len(rows)).cpu().numpy()
     return found

@@ -21,6 +21,7 @@ from ackd_deploy.training.schedule import derived_seed
 from ackd_deploy.training.selection import BestWeights, SelectionRows
 from ackd_deploy.training.state import TrainingState
 from ackd_deploy.training.token_batches import TokenBatches
+from ackd_deploy.training.windows import mean_of_windows
 
 __all__ = ["Outcome", "train"]
 
@@ -108,7 +109,7 @@ def train(
             local_rows = group.local_rows(rows)
             counts = len(local_rows) > 0
             local_rows = local_rows if counts else rows[:1]
-            inputs = tokens.batch(local_rows)
+            inputs, owners = tokens.batch(local_rows), tokens.owners(local_rows)
             batch = Batch(
                 step=step,
                 progress=step / steps,
@@ -116,9 +117,12 @@ def train(
                 local_rows=local_rows,
                 counts=counts,
                 attention_mask=inputs["attention_mask"],
+                owners=owners,
             )
             with autocast(device, placement.dtype):
                 outputs = model(**inputs, output_hidden_states=objective.needs_hidden_states)
+                # Losses see what is served of a long text: the mean over its windows.
+                outputs.logits = mean_of_windows(outputs.logits, owners, len(local_rows))
                 losses = objective(outputs, batch)
 
             norm = state.backward(losses["loss"])

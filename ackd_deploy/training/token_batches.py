@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ackd_deploy.data.encoded import Encoded
-from ackd_deploy.training.evaluate import to_device
+from ackd_deploy.training.evaluate import owners_of, to_device
 
 __all__ = ["TokenBatches"]
 
@@ -38,13 +38,18 @@ class TokenBatches:
         types = encoded.types
         self._types = torch.from_numpy(np.array(types)).to(device) if resident and types is not None else None
 
+    def owners(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """Return the place in ``rows`` of each window's row, [V], on the device; None where every row is one."""
+        return owners_of(self._encoded, rows, self._device)
+
     def batch(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Return rows padded to the longest of them, as `Encoded.batch` does: [B, T] int64 each."""
+        """Return rows padded to the longest of them, as `Encoded.batch` does: [V, T] int64 each."""
         if self._ids is None:
             return to_device(self._encoded.batch(rows), self._device)
-        # The longest row is known on the host, so that the host does not wait for the device.
-        longest = int(self._encoded.lengths[rows].max(initial=0))
-        bounds = np.stack([self._encoded.starts[rows], self._encoded.starts[rows + 1]])
+        windows, _ = self._encoded.windows(rows)
+        # The longest one is known on the host, so that the host does not wait for the device.
+        longest = int(self._encoded.window_lengths[windows].max(initial=0))
+        bounds = np.stack([self._encoded.starts[windows], self._encoded.starts[windows + 1]])
         starts, ends = torch.from_numpy(bounds).to(self._device, non_blocking=True)
         places = starts[:, None] + torch.arange(longest, device=self._device)
         mask = places < ends[:, None]

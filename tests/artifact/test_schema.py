@@ -20,6 +20,14 @@ def test_defaults():
     assert Manifest.model_validate(manifest.model_dump(mode="json")) == manifest
 
 
+def test_an_optional_part_is_written_where_it_says_something():
+    """Readers from before it take artifacts without it, and refuse those with it."""
+    assert "long_texts" not in Manifest.model_validate(PLAIN).model_dump(mode="json")
+    manifest = Manifest.model_validate({**PLAIN, "long_texts": {"mode": "windows", "max_windows": 4}})
+    assert manifest.model_dump(mode="json")["long_texts"]["max_windows"] == 4
+    assert Manifest.model_validate(manifest.model_dump(mode="json")) == manifest
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -35,6 +43,8 @@ def test_defaults():
         ({"variants": [FP32, {**FP32, "name": "other"}]}, "files must differ"),
         ({"variants": [{**FP32, "file": "../model.onnx"}]}, "pattern"),
         ({"variants": [{**FP32, "engine": "python"}]}, "onnxruntime"),
+        ({"text_pairs": True, "long_texts": {"mode": "windows"}}, "single texts alone"),
+        ({"long_texts": {"mode": "cut"}}, "head_tail"),
         ({"inputs": ["attention_mask"]}, "input_ids"),
         ({"inputs": ["input_ids", "pixel_values"]}, "token_type_ids"),
         ({"max_length": 3}, "greater than or equal to 4"),

@@ -16,6 +16,7 @@ from ackd_deploy.distill import bank as module
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.models.classifiers import load_classifier
+from ackd_deploy.tasks.long_texts import LongTextRule
 
 CPU = torch.device("cpu")
 LAYERS = (2, 4)
@@ -63,6 +64,22 @@ def test_it_holds_each_rows_own_logits_and_features(teacher: Any, encoded: Encod
                 expected = vector / vector.norm()
                 # Half precision: 11 bits.
                 assert torch.allclose(bank.features(rows, how)[m, 0], expected, atol=2**-11)
+
+
+def test_of_a_text_in_windows_it_holds_the_mean(teacher: Any, tiny_teacher: Path, tmp_path: Path) -> None:
+    texts = ["a warm and funny film " * times for times in (1, 9, 4)]
+    rows = LabeledTexts(texts, None, np.array([0, 1, 0]), ("negative", "positive"), "single_label_classification")
+    windowed = encode_rows(rows, tiny_teacher, 16, tmp_path / "encoded", LongTextRule(mode="windows"))
+    bank = build(teacher, windowed, tmp_path / "bank")
+    assert bank.rows == 3
+    for row in range(3):
+        inputs = {name: torch.from_numpy(array) for name, array in windowed.batch([row]).items()}
+        with torch.no_grad():
+            outputs = teacher(**inputs, output_hidden_states=True)
+        chosen = np.array([row], dtype=np.int64)
+        assert torch.allclose(bank.logits(chosen)[0], outputs.logits.mean(0), atol=1e-6)
+        mean = outputs.hidden_states[LAYERS[0]][:, 0].mean(0)
+        assert torch.allclose(bank.features(chosen, "cls")[0, 0], mean / mean.norm(), atol=2**-11)
 
 
 def test_shapes_and_order(teacher: Any, encoded: Encoded, tmp_path: Path) -> None:

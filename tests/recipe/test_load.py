@@ -87,6 +87,10 @@ def test_a_metric_is_given_by_its_name():
         (GOOD + "distill: {cdl: {layer_weights: [1.0]}}", "has 1 entries for 4 student layers"),
         (GOOD + "distill: {sar: {min_weight: 2}}", "min_weight must be below 1"),
         (GOOD + "export: {variants: [int8_dynamic]}", "variants must hold fp32"),
+        (
+            "data: {train: a, validation: b, text_pair: c, long_texts: windows}\nteacher: {model: m}",
+            "windows takes single texts",
+        ),
         (GOOD + "seed: true", "seed: should be a valid integer, got True"),
         (GOOD + "distill: {epochs: .nan}", "distill.epochs"),
         (GOOD + "name: ../x", "name: String should match pattern"),

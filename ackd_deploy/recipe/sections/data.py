@@ -11,6 +11,7 @@ from ackd_deploy.errors import RecipeError
 from ackd_deploy.recipe.sections.base import Count, Section, Share
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import label_name_problem
+from ackd_deploy.tasks.long_texts import LongTextRule, LongTexts
 
 __all__ = ["Data", "HeldOut", "HubSplit", "LabelName"]
 
@@ -116,7 +117,20 @@ class Data(Section):
         "samples_f1, exact_match or 'f1:CLASS'; a number: pearson (the default), spearman, mse, rmse or mae.",
     )
     max_length: Annotated[int, Field(ge=4, le=8192)] = Field(
-        128, description="Tokens a text is truncated to, special tokens included."
+        128, description="Tokens that the model reads at once, special tokens included."
+    )
+    long_texts: LongTexts = Field(
+        "cut",
+        description="What is read of a text with more tokens: cut, its beginning; head_tail, the first quarter of "
+        "max_length and the last three from its end; windows, overlapping windows, whose logits are averaged "
+        "(single texts).",
+    )
+    window_overlap: Annotated[float, Field(ge=0.0, le=0.9)] = Field(
+        0.25, description="For windows: share of a window that the next one repeats."
+    )
+    max_windows: Annotated[int, Field(ge=2, le=64)] = Field(
+        8,
+        description="For windows: the most of one text; where it needs more, they lie evenly from beginning to end.",
     )
     train_rows: Count | None = Field(
         None, description="Train on a subset of so many labeled rows, drawn by the seed; absent: on all."
@@ -160,6 +174,19 @@ class Data(Section):
         if not columns or len(set(columns)) < len(columns):
             raise ValueError("soft_labels lists no column, or one twice")
         return self
+
+    @model_validator(mode="after")
+    def _windows_of_single_texts(self) -> Data:
+        if self.long_texts == "windows" and self.text_pair is not None:
+            raise ValueError("data.long_texts: windows takes single texts; pairs of texts take cut or head_tail")
+        return self
+
+    @property
+    def long_text_rule(self) -> LongTextRule | None:
+        """How texts of more than ``max_length`` tokens are read; None: their end is cut off."""
+        if self.long_texts == "cut":
+            return None
+        return LongTextRule(mode=self.long_texts, overlap=self.window_overlap, max_windows=self.max_windows)
 
     @property
     def unlabeled_sources(self) -> list[str | HubSplit]:
