@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from ackd_deploy.artifact.tokenizer_file import rust_errors
 from ackd_deploy.console import progress, warn
 from ackd_deploy.data.encoded import MANIFEST, Encoded, open_encoded
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.npy import NpyWriter
 from ackd_deploy.data.tokenizer import TokenizerFile
-from ackd_deploy.errors import ArtifactError
+from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.files import atomic_folder, remove_leftovers, restore_folder, sha256_file, write_json
 from ackd_deploy.locking import exclusive
 from ackd_deploy.tasks.cut import portions
@@ -127,4 +128,9 @@ def _encodings(tokenizer: Tokenizer, rows: LabeledTexts) -> Iterator[tuple[int, 
     texts: list[Any] = zipped(rows.texts, rows.pairs)
     for portion in portions(texts, _CHUNK):
         # Offsets aren't wanted, and the fast variant doesn't compute them.
-        yield portion.start, tokenizer.encode_batch_fast(texts[portion])
+        try:
+            with rust_errors("the tokenizer fails"):
+                encodings = tokenizer.encode_batch_fast(texts[portion])
+        except ArtifactError as error:
+            raise DataError(error.message) from error
+        yield portion.start, encodings

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from ackd_deploy.artifact.positions import text_positions
-from ackd_deploy.artifact.tokenizer_file import read_tokenizer
+from ackd_deploy.artifact.tokenizer_file import read_tokenizer, rust_errors
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.files import read_json
 
@@ -37,13 +37,11 @@ class TokenizerFile:
             )
         try:
             self._content = read_tokenizer(self.path)
+            with rust_errors(f"{self.path} cannot be read as a tokenizer"):
+                self._tokenizer = Tokenizer.from_str(self._content)
         except ArtifactError as error:
             # The file was given by the user, not written by this tool.
             raise DataError(error.message) from error
-        try:
-            self._tokenizer = Tokenizer.from_str(self._content)
-        except Exception as error:  # the tokenizers package raises bare Exception
-            raise DataError(f"{self.path} cannot be read as a tokenizer: {error}") from error
 
     @property
     def fingerprint(self) -> str:
@@ -107,7 +105,7 @@ class TokenizerFile:
         token, largest = max(self._tokenizer.get_vocab(True).items(), key=lambda item: item[1], default=("", -1))
         if largest >= embeddings:
             raise DataError(
-                f"{self.folder}: the tokenizer has id {largest} ({token!r}), the model {embeddings} embeddings",
+                f"{self.folder}: the tokenizer has id {largest} ({token!r:.60}), the model {embeddings} embeddings",
                 hint="after add_tokens a model needs resize_token_embeddings; save both into the same folder then",
             )
 

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from ackd_deploy.artifact.tokenizer_file import read_tokenizer
-from ackd_deploy.errors import ArtifactError, DataError, first_line
+from ackd_deploy.artifact.tokenizer_file import read_tokenizer, rust_errors
+from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.runtime.cpu import effective_cpus
 from ackd_deploy.tasks.cut import portions
 from ackd_deploy.tasks.long_texts import LongTextRule, windows_of
@@ -105,13 +105,9 @@ class TextTokenizer:
         return replace(first, more=tuple(others), more_tokens=used - len(first.ids)) if others else first
 
     def _encode(self, texts: list[Any]) -> list[Any]:
-        try:
+        # The texts were checked: what can be wrong is a tokenizer that contradicts itself.
+        with rust_errors("the tokenizer fails"):
             encodings: list[Any] = self._tokenizer.encode_batch_fast(texts)
-        except BaseException as error:
-            if not _from_rust(error):
-                raise
-            # The texts were checked: what is left is a tokenizer that contradicts itself.
-            raise ArtifactError(f"the tokenizer fails: {first_line(error)}") from None
         return encodings
 
 
@@ -143,17 +139,8 @@ def pad(rows: Sequence[Tokens], pad_id: int, inputs: Sequence[str]) -> dict[str,
 
 def _read(path: Path) -> Tokenizer:
     content = read_tokenizer(path)
-    try:
+    with rust_errors(f"{path} is not a tokenizer"):
         return Tokenizer.from_str(content)
-    except BaseException as error:
-        if not _from_rust(error):
-            raise
-        raise ArtifactError(f"{path} is not a tokenizer: {first_line(error)}") from None
-
-
-def _from_rust(error: BaseException) -> bool:
-    """Return whether Rust reported an error; a panic there arrives as PanicException, which is no Exception."""
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _check(text: object, position: int) -> None:
