@@ -12,6 +12,8 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import pytest
 
+from tests.unjudged import UNJUDGED_KEYS
+
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCES = (
     ("a warm and funny film about friendship", "positive"),
@@ -116,7 +118,9 @@ distill:
   precision: fp32
   cdl: {{negatives: {{count: 16}}}}
 export: {{latency_all_threads: false}}
-gates: {{parity_rows: 32, max_latency_ratio: null, max_accuracy_drop: 5, min_agreement: 0.9, max_error_growth: 1}}
+gates:
+  {{{UNJUDGED_KEYS}, parity_rows: 32, max_latency_ratio: null, max_accuracy_drop: 5, min_agreement: 0.9,
+   max_error_growth: 1}}
 """,
         encoding="utf-8",
     )

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ackd_deploy.check.gates import GateResult, at_least, at_most, inform
+from ackd_deploy.check.gates import GateResult, at_least, at_most
 from ackd_deploy.recipe.sections import Gates
-from ackd_deploy.run.records import SliceRecord
+from ackd_deploy.run.records import ClassRecord, PerClassRecord, SliceRecord
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import expected_calibration_error
 from ackd_deploy.tasks.intervals import wilson_interval
 from ackd_deploy.tasks.paired import error_growth, paired_difference
+from ackd_deploy.tasks.per_class import class_counts, confusions
 from ackd_deploy.tasks.single_label import class_recalls
 
-__all__ = ["accuracy_gates", "slices"]
+__all__ = ["accuracy_gates", "per_class_record", "slices"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[Any]
+_MAX_CONFUSIONS = 200
 
 
 def accuracy_gates(
-    variant: str, task: Task, student: Floats, found: Floats, labels: Labels, gates: Gates
+    variant: str,
+    task: Task,
+    student: Floats,
+    found: Floats,
+    labels: Labels,
+    gates: Gates,
+    *,
+    temperature: float = 1.0,
 ) -> list[GateResult]:
     """Judge logits [N, C] of a variant against the student's [N, C] and the labels.
 
     Three figures: the drop of the metric in points, the growth of the error rate, and the share of rows
     with the student's own answer. A drop alone hides that one error in twenty more, of a 95 % model, is
-    a quarter of a point.
+    a quarter of a point. The calibration error is that of the scores that are served, with their temperature.
     """
     n = len(labels)
     change = paired_difference(task, student, found, labels)
@@ -41,12 +51,21 @@ def accuracy_gates(
     growth, growth_interval = error_growth(task, student, found, labels)
     count = int(task.agree(found, student).sum())
     results = [
-        at_most("accuracy drop", variant, drop, gates.max_accuracy_drop, n=n, interval=drop_interval, detail=lost),
+        at_most(
+            f"{task.metric.facts.title} drop",
+            variant,
+            drop,
+            gates.max_accuracy_drop,
+            n=n,
+            interval=drop_interval,
+            detail=lost,
+        ),
         at_most("error growth", variant, growth, gates.max_error_growth, n=n, interval=growth_interval),
         at_least("agreement", variant, count / n, gates.min_agreement, n=n, interval=wilson_interval(count, n)),
     ]
     if task.exclusive:
-        results.append(inform("ECE", variant, expected_calibration_error(softmax(found), labels), n=n))
+        error = expected_calibration_error(softmax(found, temperature), labels)
+        results.append(at_most("ECE", variant, error, gates.max_calibration_error, n=n))
     return results
 
 
@@ -67,3 +86,28 @@ def slices(
         for index, (hits, rows) in class_recalls(found, labels, task).items():
             result[f"label {label_names[index]}"] = SliceRecord(metric="recall", value=hits / rows, rows=rows)
     return result
+
+
+def per_class_record(task: Task, logits: Floats, labels: Labels, label_names: Sequence[str]) -> PerClassRecord | None:
+    """Return precision, recall, F1 and support of each class, and the most frequent confusions; None for numbers."""
+    if not task.has_classes:
+        return None
+    found = zip(class_counts(task, logits, labels), label_names, strict=True)
+    return PerClassRecord(
+        classes=[
+            ClassRecord(
+                label=name,
+                labeled=entry.labeled,
+                predicted=entry.predicted,
+                hits=entry.hits,
+                precision=entry.precision,
+                recall=entry.recall,
+                f1=entry.f1,
+            )
+            for entry, name in found
+        ],
+        confusions=[
+            (label_names[label], label_names[answer], rows)
+            for label, answer, rows in confusions(task, logits, labels)[:_MAX_CONFUSIONS]
+        ],
+    )

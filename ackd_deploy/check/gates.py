@@ -16,7 +16,7 @@ Verdict = Literal["pass", "fail", "undecided", "info"]
 
 @dataclass(frozen=True)
 class GateResult:
-    """One figure of one variant against its bound.
+    """One figure of one variant or model against its bound.
 
     ``undecided`` means: the figure keeps the bound, its 95 % interval does not, so ``n`` rows cannot tell.
     ``info`` means: measured and shown, with no bound to keep.
@@ -74,15 +74,17 @@ def at_least(
     gate: str,
     variant: str,
     figure: float,
-    bound: float,
+    bound: float | None,
     *,
     n: int | None = None,
     interval: tuple[float, float] | None = None,
     detail: str = "",
 ) -> GateResult:
-    """A figure that must not fall below ``bound``. NaN never passes."""
+    """A figure that must not fall below ``bound``; without a bound it only informs. NaN never passes."""
     verdict: Verdict = "pass"
-    if not figure >= bound:
+    if bound is None:
+        verdict = "info"
+    elif not figure >= bound:
         verdict = "fail"
     elif interval is not None and not interval[0] >= bound:
         verdict = "undecided"

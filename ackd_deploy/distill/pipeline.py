@@ -10,6 +10,7 @@ from typing import Any
 from ackd_deploy.allocator import keep_freed_memory
 from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.quality import judge, record_baselines
 from ackd_deploy.distill.stages import fill_bank, make_teacher, stage_is_whole, train_student
 from ackd_deploy.run import TEACHER, Run, Stage, student_stage
 from ackd_deploy.run.records import ModelRecord
@@ -43,7 +44,9 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        AckdError: one of its subclasses, for everything that a user can correct.
+        GateFailed: teacher or student is no better than chance, or misses another bound on its quality. All stages
+            that ended stay done.
+        AckdError: other subclasses, for everything that a user can correct.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the same command continues from there.
     """
     with opened_context(run, device) as context:
@@ -52,12 +55,17 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
         if not todo:
             already = "already holds this classifier" if run.recipe.existing else "is already distilled"
             context.log(f"{run.folder} {already}")
+            record_baselines(context)
+            judge(context, TEACHER)
+            judge(context, run.student)
             return
         teacher, bank = prepare(context, list(folders), todo)
         for method, folder in folders.items():
             stage = student_stage(method)
             if stage in todo:
                 train_student(context, method, teacher, bank, stage=stage, folder=folder, seed=run.recipe.seed)
+            # Another method that learned nothing is a line of the table; the run's own is what it was for.
+            judge(context, stage, refuse=stage == run.student)
 
 
 @contextmanager
@@ -104,8 +112,11 @@ def prepare(
             context.check_balance()
             _ = context.train, context.transfer, context.tuning
     context.process_group.wait()
+    record_baselines(context)
     if TEACHER in todo:
         make_teacher(context)
+    # A teacher at chance would only cost the student's training; the stage stays, for a recipe with other bounds.
+    judge(context, TEACHER)
     teacher = context.load_teacher()
     bank = fill_bank(context, methods, teacher)
     return teacher.to("cpu"), bank

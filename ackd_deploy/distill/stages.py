@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
+from ackd_deploy.check.accuracy import per_class_record
 from ackd_deploy.console import step, warn
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
@@ -280,6 +281,7 @@ def _conclude(
             files={} if folder is None else model_files(folder),
             student=student,
             label_names=validation.label_names,
+            per_class=per_class_record(task, logits, validation.labels, validation.label_names),
         )
         run.finish(stage, record)
         Checkpoints(run.path("checkpoints", stage.name), {}).clear()

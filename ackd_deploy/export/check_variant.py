@@ -11,6 +11,7 @@ from ackd_deploy.check.fusion import expected_fusion, fusion_gate, knows_fusion
 from ackd_deploy.check.gates import GateResult, at_most, inform
 from ackd_deploy.check.invariance import invariance_gates
 from ackd_deploy.check.parity import parity_gate, spread_by_length
+from ackd_deploy.check.quality import quality_gates
 from ackd_deploy.errors import ArtifactError, EnvironmentProblem
 from ackd_deploy.export.setting import ExportSetting
 from ackd_deploy.export.variant_report import VariantReport
@@ -67,7 +68,10 @@ def check_variant(report: VariantReport, built: BuiltVariant, setting: ExportSet
         report.results.append(inform("parity", built.name, difference, n=len(labels)))
     report.metric, report.rows = task.score(by_name, labels), len(labels)
     report.interval = metric_interval(task, by_name, labels)
-    report.results += accuracy_gates(built.name, task, expected_logits, by_name, labels, gates)
+    report.results += accuracy_gates(
+        built.name, task, expected_logits, by_name, labels, gates, temperature=setting.reference.temperature
+    )
+    report.results += quality_gates(built.name, task, by_name, labels, inputs.against, gates, inputs.labels)
     report.slices = slices(task, by_name, labels, np.array(inputs.lengths), inputs.labels)
     report.results += invariance_gates(
         classifier,

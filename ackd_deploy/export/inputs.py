@@ -10,15 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from ackd_deploy.artifact.load import read_bounded_json
+from ackd_deploy.check.finished import held_against
+from ackd_deploy.check.quality import Against
 from ackd_deploy.data import LabeledTexts, calibration_slice, subset, tuning_split
 from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.skipped import skipped_fingerprints
 from ackd_deploy.data.source import load_part
+from ackd_deploy.data.unlabeled import labeled_part
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.export.quantization.search import Calibration
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import Run
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens, pad, windows_by_row
+from ackd_deploy.tasks import Task
+from ackd_deploy.tasks.constant import best_constant, constant_name
 from ackd_deploy.tasks.text import Text
 
 __all__ = ["Inputs", "gather"]
@@ -49,6 +54,7 @@ class Inputs:
     labels: tuple[str, ...]
     pad_id: int
     tokenizer: TextTokenizer
+    against: Against
 
     @property
     def max_length(self) -> int:
@@ -108,7 +114,7 @@ def gather(run: Run) -> Inputs:
     seed = run.recipe.seed
     held_out = load_part(data.validation, data, labels)
     skipped = {"validation": held_out.skipped}
-    calibration = tuning = None
+    train = calibration = tuning = None
     if data.train is not None:
         part = load_part(data.train, data, labels)
         skipped = {"train": part.skipped, **skipped}
@@ -126,7 +132,14 @@ def gather(run: Run) -> Inputs:
         labels=labels,
         pad_id=0 if pad_id is None else int(pad_id),
         tokenizer=TextTokenizer(student / "tokenizer.json", data.max_length, data.long_text_rule),
+        against=held_against(run) or _constant(data.task_for(labels), (train and labeled_part(train)) or validation),
     )
+
+
+def _constant(task: Task, train: LabeledTexts) -> Against:
+    """Return the best constant answer, for a run from before these were recorded."""
+    row = best_constant(task, train.labels, len(train.label_names))
+    return Against(row, constant_name(task, row, train.label_names))
 
 
 def _check_files(run: Run, student: Path) -> None:

@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 
 from ackd_deploy import console
+from ackd_deploy.check.finished import model_gates
+from ackd_deploy.check.gates import failures
+from ackd_deploy.check.quality import refused_model
 from ackd_deploy.export.building import build_variants
 from ackd_deploy.export.check_variant import check_variant
 from ackd_deploy.export.golden import golden_samples
@@ -39,10 +42,15 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         The artifact's folder, ``artifact`` in the run's.
 
     Raises:
-        GateFailed: no variant passes; the table on stdout says why.
+        GateFailed: the student is no better than chance or misses another bound on its quality; or no variant passes:
+            the table on stdout says why.
         AckdError: other subclasses, for everything that a user can mend.
     """
     started = time.monotonic()
+    # Every variant would miss the same bounds, after minutes of work; but where thresholds are tuned, they may help.
+    failed = failures(model_gates(run, run.student), run.recipe.gates.undecided)
+    if failed and run.recipe.export.thresholds is None:
+        raise refused_model("the classifier" if run.recipe.existing else "the student", failed)
     run.start(EXPORT)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=run.folder) as name:
         setting = _prepare(run, Path(name), provider)

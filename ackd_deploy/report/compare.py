@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
-from ackd_deploy.report.saved import Predictions, read_predictions
 from ackd_deploy.report.summary import MISSING, number, percent
 from ackd_deploy.run import Run, Stage
+from ackd_deploy.run.predictions import Predictions, read_predictions
 from ackd_deploy.run.records import ModelRecord
 from ackd_deploy.tasks.intervals import metric_interval
 from ackd_deploy.tasks.paired import Difference, paired_difference

@@ -7,8 +7,8 @@ from typing import Literal
 
 from ackd_deploy.errors import ArtifactError, UsageError
 from ackd_deploy.files import sha256_file
-from ackd_deploy.report.saved import read_predictions
 from ackd_deploy.run import Run
+from ackd_deploy.run.predictions import read_predictions
 from ackd_deploy.tasks.intervals import Interval, metric_interval
 
 __all__ = ["Evaluation", "evaluate_run"]

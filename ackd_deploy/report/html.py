@@ -12,10 +12,11 @@ from ackd_deploy.files import write_text
 from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
-from ackd_deploy.report.saved import Predictions, finite, read_metrics
+from ackd_deploy.report.saved import finite, read_metrics
 from ackd_deploy.report.summary import MISSING, Row, model_name, number, percent, summary_rows
 from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, shown_label, verdict
 from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run.predictions import Predictions
 
 __all__ = ["render_report", "write_report"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ackd_deploy.report.saved import Predictions
+from ackd_deploy.run.predictions import Predictions
 from ackd_deploy.tasks import SINGLE_LABEL
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import calibration_bins, expected_calibration_error

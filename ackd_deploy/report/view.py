@@ -9,9 +9,9 @@ from typing import Any, Literal
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
 from ackd_deploy.report.compare import p_value, points
-from ackd_deploy.report.saved import Predictions, read_predictions
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
 from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run.predictions import Predictions, read_predictions
 from ackd_deploy.run.records import BankRecord, ExportRecord, HardSentence, ModelRecord, Record
 from ackd_deploy.tasks.paired import paired_difference
 from ackd_deploy.version import __version__

@@ -215,6 +215,11 @@ class Run:
         """Record that a stage's files are whole, and what it found."""
         self._end(stage, "done", record)
 
+    def amend(self, stage: Stage[R], record: R) -> None:
+        """Replace what an ended stage recorded; how and when it ended stays."""
+        self._state.stages[stage.name] = self._state.stages[stage.name].model_copy(update={"record": record})
+        self._write()
+
     def fail(self, stage: Stage[R], record: R) -> None:
         """Record what a stage found before it failed; it is not done, and runs again."""
         self._end(stage, "failed", record)

@@ -11,14 +11,19 @@ from ackd_deploy.runtime.cpu import CpuInfo
 from ackd_deploy.tasks.intervals import Interval
 
 __all__ = [
+    "CONSTANT",
     "BankRecord",
+    "BaselineRecord",
+    "BaselinesRecord",
     "CalibrationRecord",
+    "ClassRecord",
     "EvaluationRecord",
     "ExportRecord",
     "GateRecord",
     "HardSentence",
     "LatencyRecord",
     "ModelRecord",
+    "PerClassRecord",
     "Record",
     "SelectionRecord",
     "SliceRecord",
@@ -27,6 +32,9 @@ __all__ = [
     "TrainingRecord",
     "VariantRecord",
 ]
+
+CONSTANT = "constant"
+"""Key of the best constant answer among the baselines."""
 
 Label = str | float | list[str] | None
 """The label of one row by name: of a class, of the classes of a multi-label row, or a regression target."""
@@ -106,6 +114,73 @@ class StudentRecord(Record):
     label_errors: list[HardSentence] | None = None
 
 
+class GateRecord(Record):
+    """One gate of one model or variant; infinite figures are None."""
+
+    gate: str
+    variant: str
+    """Of the model: a variant's name, a method, or ``teacher``."""
+    verdict: Literal["pass", "fail", "undecided", "info"]
+    figure: float | None
+    bound: float | None = None
+    n: int | None = None
+    interval: tuple[float | None, float | None] | None = None
+    detail: str = ""
+
+
+class ClassRecord(Record):
+    """One class against all others, on the validation rows."""
+
+    label: str
+    labeled: int
+    """Rows that have it: its support."""
+    predicted: int
+    hits: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class PerClassRecord(Record):
+    """Each class of a model, in the order of its labels."""
+
+    classes: list[ClassRecord]
+    confusions: list[tuple[str, str, int]]
+    """(label, other answer, rows), the most frequent first; none where a row may have several labels."""
+
+
+class BaselineRecord(Record):
+    """What a model must beat, on the validation rows: the best constant answer, or a classifier without a network."""
+
+    key: str
+    """`CONSTANT`, or the name of the file of its predictions."""
+    name: str
+    """For people."""
+    answer: Label = None
+    """Of a constant: what it says to every row."""
+    logits: tuple[float, ...] | None = None
+    """Of a constant: that answer as logits [C]; None for others, whose predictions are saved."""
+    metrics: dict[str, float]
+    interval: Interval | None
+    """Of the deciding metric, over rows."""
+    seconds: float | None = None
+    """Of its training; None where nothing was trained."""
+
+
+class BaselinesRecord(Record):
+    """The baselines of a run."""
+
+    primary: str
+    """The name of the deciding metric."""
+    validation_rows: int
+    train_rows: int
+    models: list[BaselineRecord]
+
+    def find(self, key: str) -> BaselineRecord | None:
+        """Return one of them."""
+        return next((model for model in self.models if model.key == key), None)
+
+
 class ModelRecord(Record):
     """A teacher or a student, after training and evaluation."""
 
@@ -137,7 +212,10 @@ class ModelRecord(Record):
     """SHA-256 of each file that the model is read from; empty where an ablation keeps none."""
     student: StudentRecord | None = None
     label_names: tuple[str, ...] = ()
-    """Index to name; absent from earlier runs."""
+    """Index to name; absent from earlier runs, as what follows."""
+    gates: list[GateRecord] = []
+    """Against the world: whether it has learned anything; by the bounds that stood in the recipe last."""
+    per_class: PerClassRecord | None = None
 
     def held_out(self, name: str) -> tuple[dict[str, float], int]:
         """Return metrics and number of rows of the ``validation`` or the ``test`` rows.
@@ -163,19 +241,6 @@ class BankRecord(Record):
     key: dict[str, JsonValue]
     size_bytes: int
     seconds: float
-
-
-class GateRecord(Record):
-    """One gate of one variant; infinite figures are None."""
-
-    gate: str
-    variant: str
-    verdict: Literal["pass", "fail", "undecided", "info"]
-    figure: float | None
-    bound: float | None = None
-    n: int | None = None
-    interval: tuple[float | None, float | None] | None = None
-    detail: str = ""
 
 
 class TimingRecord(Record):
@@ -265,7 +330,8 @@ class ExportRecord(Record):
     decision: Decision | None = None
     """How the artifact decides; None where by the largest score, or 1/2 for each label."""
     calibration: CalibrationRecord | None = None
-    """Of the chosen variant; None where none was chosen, as the two that follow."""
+    """Of the chosen variant; None where none was chosen, as those that follow."""
+    per_class: PerClassRecord | None = None
     seconds: float | None = None
     artifact: str | None = None
 

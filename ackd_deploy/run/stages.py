@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ackd_deploy.run.records import BankRecord, ExportRecord, ModelRecord, Record
+from ackd_deploy.run.records import BankRecord, BaselinesRecord, ExportRecord, ModelRecord, Record
 
-__all__ = ["BANK", "EXPORT", "TEACHER", "Stage", "parse_stage", "student_stage"]
+__all__ = ["BANK", "BASELINES", "EXPORT", "TEACHER", "Stage", "parse_stage", "student_stage"]
 
 R = TypeVar("R", bound=Record)
 _STUDENT = re.compile(r"student-(?P<method>.+?)(-seed(?P<seed>\d+))?")
@@ -36,6 +36,7 @@ class Stage(Generic[R]):
 
 
 TEACHER = Stage("teacher", ModelRecord)
+BASELINES = Stage("baselines", BaselinesRecord)
 BANK = Stage("bank", BankRecord)
 EXPORT = Stage("export", ExportRecord)
 
@@ -55,7 +56,7 @@ def parse_stage(name: str) -> Stage[Any]:
     Raises:
         ValueError: there is no such stage.
     """
-    for stage in (TEACHER, BANK, EXPORT):
+    for stage in (BASELINES, TEACHER, BANK, EXPORT):
         if stage.name == name:
             return stage
     if (found := _STUDENT.fullmatch(name)) is None:

@@ -47,6 +47,8 @@ class Metric:
             McNemar's test hold.
         span: truth -> the change of the metric that counts as 100 points. 1 for shares and correlations; for an
             error, that of the best constant answer, so that a point of the mean squared error is one of R².
+        of_guessing: means of the statistics -> the metric that the same answers would have, given to other rows at
+            random. None where a constant answer is at least as good as any guess.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Metric:
     of_means: Callable[[Floats], Floats]
     is_share: bool = False
     span: Callable[[Array], float] = _one
+    of_guessing: Callable[[Floats], Floats] | None = None
 
     @property
     def facts(self) -> MetricName:
@@ -137,6 +140,16 @@ def _macro_f1(means: Floats) -> Floats:
     return _ratio(_ratio(2 * hits, positives).sum(axis=-1), (positives > 0).sum(axis=-1).astype(np.float64))
 
 
+def _guessing(of_means: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """Return the metric where each class is hit as often as its shares of answers and of labels meet by chance."""
+
+    def of_guessing(means: Floats) -> Floats:
+        _, positives, labeled = np.split(means, 3, axis=-1)
+        return of_means(np.concatenate([(positives - labeled) * labeled, positives, labeled], axis=-1))
+
+    return of_guessing
+
+
 def _weighted_f1(means: Floats) -> Floats:
     """Mean of the classes' F1, each weighted by its labeled rows."""
     hits, positives, labeled = np.split(means, 3, axis=-1)
@@ -166,8 +179,8 @@ def _mcc(means: Floats) -> Floats:
 ACCURACY = Metric("accuracy", _right, _first, is_share=True)
 BALANCED_ACCURACY = Metric("balanced_accuracy", _counts, _balanced_accuracy)
 EXACT_MATCH = Metric("exact_match", _all_right, _first, is_share=True)
-MACRO_F1 = Metric("macro_f1", _counts, _macro_f1)
+MACRO_F1 = Metric("macro_f1", _counts, _macro_f1, of_guessing=_guessing(_macro_f1))
 MCC = Metric("mcc", _counts, _mcc)
 MICRO_F1 = Metric("micro_f1", _positives, _f1)
 SAMPLES_F1 = Metric("samples_f1", _f1_of_rows, _first)
-WEIGHTED_F1 = Metric("weighted_f1", _counts, _weighted_f1)
+WEIGHTED_F1 = Metric("weighted_f1", _counts, _weighted_f1, of_guessing=_guessing(_weighted_f1))

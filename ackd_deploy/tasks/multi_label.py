@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.tasks.activations import sigmoid
 from ackd_deploy.tasks.metrics import EXACT_MATCH, MACRO_F1, MICRO_F1, SAMPLES_F1, WEIGHTED_F1, Metric
-from ackd_deploy.tasks.task import ProblemType, Task, by_name
+from ackd_deploy.tasks.task import SURE, ProblemType, Task, by_name
 
 __all__ = ["MULTI_LABEL", "MultiLabel"]
 
@@ -57,6 +57,15 @@ class MultiLabel(Task):
     def agree(self, logits: Array, reference: Array) -> NDArray[np.bool_]:
         """Return the rows with the same set of labels."""
         return np.asarray((self.decide(logits) == self.decide(reference)).all(axis=1))
+
+    def constants(self, labels: Array, classes: int) -> list[NDArray[np.float32]]:
+        """Return the most frequent set of labels, and the sets of the 0, 1, 2 … most frequent labels."""
+        truth = self.truth(labels)
+        sets, counts = np.unique(truth, axis=0, return_counts=True)
+        order = np.argsort(-truth.sum(axis=0), kind="stable")
+        rank = np.argsort(order)
+        candidates = [sets[counts.argmax()], *(rank < size for size in range(classes + 1))]
+        return [np.where(on, SURE, -SURE).astype(np.float32) for on in candidates]
 
     def named(self, decision: Any, label_names: Sequence[str]) -> list[str]:
         """Return the names of the labels that apply."""

@@ -62,6 +62,11 @@ class Regression(Task):
         """Return 0: there is no label that could flip."""
         return 0
 
+    def constants(self, labels: Array, classes: int) -> list[NDArray[np.float32]]:
+        """Return the mean and the median."""
+        truth = self.truth(labels)
+        return [np.array([value], dtype=np.float32) for value in (truth.mean(), np.median(truth))]
+
     def named(self, decision: Any, label_names: Sequence[str]) -> float:
         """Return the value."""
         return float(decision)

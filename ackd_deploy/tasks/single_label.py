@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.metrics import ACCURACY, BALANCED_ACCURACY, MACRO_F1, MCC, WEIGHTED_F1, Metric
-from ackd_deploy.tasks.task import ProblemType, Task, by_name
+from ackd_deploy.tasks.task import SURE, ProblemType, Task, by_name
 
 __all__ = ["SINGLE_LABEL", "SingleLabel", "class_recalls"]
 
 Array = NDArray[Any]
+_CONSTANTS = 200
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ class SingleLabel(Task):
     def agree(self, logits: Array, reference: Array) -> NDArray[np.bool_]:
         """Return the rows of the same class."""
         return np.asarray(self.decide(logits) == self.decide(reference))
+
+    def constants(self, labels: Array, classes: int) -> list[NDArray[np.float32]]:
+        """Return each of the 200 most frequent classes, the most frequent first."""
+        counts = np.bincount(self.truth(labels), minlength=classes)
+        order = np.argsort(-counts, kind="stable")[:_CONSTANTS]
+        return list(SURE * np.eye(classes, dtype=np.float32)[order])
 
     def named(self, decision: Any, label_names: Sequence[str]) -> str:
         """Return the name of a class id."""

@@ -14,9 +14,13 @@ from ackd_deploy.tasks.metric_names import CLASS_F1
 from ackd_deploy.tasks.metrics import Metric, f1_of_class
 from ackd_deploy.tasks.thresholds import Thresholds
 
-__all__ = ["ProblemType", "Task"]
+__all__ = ["SURE", "ProblemType", "Task", "by_name"]
 
 Array = NDArray[Any]
+
+SURE = np.float32(30.0)
+"""A logit of which every threshold on scores makes the same decision."""
+
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -123,6 +127,13 @@ class Task(ABC):
     @abstractmethod
     def named(self, decision: Any, label_names: Sequence[str]) -> Any:
         """Return one row's decision or label for people: a name, a list of names, or a number."""
+
+    @abstractmethod
+    def constants(self, labels: Array, classes: int) -> list[NDArray[np.float32]]:
+        """Return logits [C] of answers that every row could be given, those to prefer first, from training labels.
+
+        They decide by a wide margin, whatever threshold turns scores into decisions.
+        """
 
     def flips(self, logits: Array, reference: Array) -> int:
         """Return the number of rows whose label differs from the reference's."""

@@ -81,7 +81,7 @@ def test_multi_label_agreement_needs_the_whole_set():
     found = {r.gate: r for r in accuracy_gates("int8", MULTI_LABEL, student, variant, labels, Gates())}
     assert found["agreement"].figure == pytest.approx(0.98)
     # Micro-F1 by hand: 594 hits, 6 misses: 2*594 / (594 + 600) = 0.99497.
-    assert found["accuracy drop"].figure == pytest.approx(100 * (1 - 1188 / 1194))
+    assert found["micro F1 drop"].figure == pytest.approx(100 * (1 - 1188 / 1194))
 
 
 def test_regression_measures_the_growth_of_the_squared_error():

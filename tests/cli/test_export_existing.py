@@ -16,14 +16,16 @@ from ackd_deploy.cli.existing import Given, existing_recipe
 from ackd_deploy.errors import DataError
 from ackd_deploy.export import timing
 from ackd_deploy.recipe import parse_recipe
-from ackd_deploy.run import EXPORT, TEACHER, Run, student_stage
+from ackd_deploy.run import BASELINES, EXPORT, TEACHER, Run, student_stage
 from ackd_deploy.runtime.verify import verify_artifact
 from tests.records import model_record, student_record
+from tests.unjudged import UNJUDGED_KEYS
 
 LOOSE = [
     "export.engine=torch",
     "export.latency_all_threads=false",
-    "gates={parity_rows: 16, max_latency_ratio: null, max_accuracy_drop: 100, max_error_growth: 100, min_agreement: 0}",
+    f"gates={{{UNJUDGED_KEYS}, parity_rows: 16, max_latency_ratio: null, max_accuracy_drop: 100, "
+    "max_error_growth: 100, min_agreement: 0}",
 ]
 
 
@@ -51,7 +53,7 @@ def test_it_is_gated_packaged_and_reported_without_distilling(tiny_teacher: Path
     done = export(tiny_teacher, tiny_data / "validation.csv", *calibrated)
     assert done.exit_code == 0, done.stderr
     run = Run.load(folder)
-    assert run.stages() == [TEACHER, EXPORT]
+    assert run.stages() == [BASELINES, TEACHER, EXPORT]
     facts = run.record(EXPORT)
     assert [variant.name for variant in facts.variants] == ["fp32", "int8_dynamic", "int8_weight_only", "int8_static"]
     assert facts.variant("fp32").gate("parity").verdict == "pass"  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ from ackd_deploy.distill.pipeline import student_folders
 from ackd_deploy.errors import DataError, HubUnreachable, RecipeError, TrainingDiverged, UsageError
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.report.evaluation import evaluate_run
-from ackd_deploy.run import BANK, TEACHER, Run, student_stage
+from ackd_deploy.run import BANK, BASELINES, TEACHER, Run, student_stage
 
 ALL = ("finetune", "kd", "pkd", "rkd", "codir", "cdl")
 
@@ -32,7 +32,7 @@ def test_the_whole_story(new_run: Any) -> None:
     run: Run = new_run(f"distill.baselines=[{', '.join(ALL)}]")
     distill_run(run, device="cpu")
     stages = [student_stage(method) for method in (*ALL, "ackd")]
-    assert run.stages() == [TEACHER, BANK, *stages]
+    assert run.stages() == [BASELINES, TEACHER, BANK, *stages]
     # What was written is read back as it was.
     assert [Run.load(run.folder).record(stage) for stage in run.stages()] == [run.record(s) for s in run.stages()]
     teacher, ackd = run.record(TEACHER), run.record(run.student)

@@ -17,6 +17,7 @@ from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.runtime import Classifier
 from tests.export.families import save_model
 from tests.export.finished import finish_student
+from tests.unjudged import UNJUDGED
 
 WORDS = ["a", "warm", "and", "funny", "film", "the", "plot", "is", "dull", "jokes", "are", "stale", "actors", "shine"]
 TASKS = {
@@ -58,7 +59,13 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
             "golden_samples": 3,
             **thresholds,
         },
-        "gates": {"parity_rows": 16, "max_accuracy_drop": 100.0, "max_error_growth": 100.0, "min_agreement": 0.0},
+        "gates": {
+            **UNJUDGED,
+            "parity_rows": 16,
+            "max_accuracy_drop": 100.0,
+            "max_error_growth": 100.0,
+            "min_agreement": 0.0,
+        },
     }
     run = Run.open(tmp_path / "run", parse_recipe(yaml.safe_dump(content), source="test"))
     problem_type = run.recipe.data.problem_type

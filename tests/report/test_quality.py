@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ackd_deploy.report.quality import calibration, label_slices, reliability
-from ackd_deploy.report.saved import Predictions
+from ackd_deploy.run.predictions import Predictions
 
 
 def model(probability: list[float], labels: list[int]) -> Predictions:

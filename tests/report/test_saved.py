@@ -3,14 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
 
-from ackd_deploy.errors import ArtifactError
-from ackd_deploy.report.saved import Predictions, finite, read_metrics, read_predictions
+from ackd_deploy.report.saved import finite, read_metrics
 
 
 def test_cut_lines_are_skipped(tmp_path: Path) -> None:
@@ -33,25 +30,6 @@ def test_whole_lines_are_read_whatever_stands_between_them(entries: list[dict[st
         stream.write(b"\n".join(lines))
         stream.flush()
         assert read_metrics(Path(stream.name)) == [entry for entry in entries if isinstance(entry, dict)]
-
-
-def test_damaged_predictions_are_said(tmp_path: Path) -> None:
-    path = tmp_path / "teacher.safetensors"
-    with pytest.raises(ArtifactError, match="missing"):
-        read_predictions(path)
-    path.write_bytes(b"not tensors at all")
-    with pytest.raises(ArtifactError, match="damaged"):
-        read_predictions(path)
-    save_file({"logits": np.zeros((3, 2)), "labels": np.zeros(2)}, path)
-    with pytest.raises(ArtifactError, match="same rows"):
-        read_predictions(path)
-
-
-def test_rows_are_the_same_where_the_labels_are() -> None:
-    one = Predictions(np.zeros((3, 2)), np.array([0, 1, 1]))
-    assert one.same_rows(Predictions(np.ones((3, 2)), np.array([0, 1, 1])))
-    assert not one.same_rows(Predictions(np.zeros((3, 2)), np.array([0, 1, 0])))
-    assert not one.same_rows(Predictions(np.zeros((2, 2)), np.array([0, 1])))
 
 
 @pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), [1]])

@@ -65,8 +65,31 @@ class Export(Section):
 
 
 class Gates(Section):
-    """Bounds that an exported variant must keep. The defaults are strict."""
+    """Bounds that a model must keep to be of use, and its export to be the same model. The defaults are strict."""
 
+    above_chance: bool = Field(
+        True,
+        description="Refuse a teacher, student or variant whose deciding metric is no better than the best constant "
+        "answer's (the majority class, a set of labels, the mean), beyond chance. false: only told.",
+    )
+    max_drop_from_teacher: NonNegative | None = Field(
+        25.0,
+        description="Points (see max_accuracy_drop) the deciding metric may be worse than the teacher's; "
+        "null: only reported.",
+    )
+    min_metric: float | None = Field(
+        None,
+        description="What the deciding metric must reach, such as 0.9; what it must not exceed where it is an error. "
+        "Absent: nothing.",
+    )
+    min_per_class: Share | None = Field(
+        0.0,
+        description="Recall that each class of 10 validation rows or more must reach; at 0, it must be found at least "
+        "once. null: only reported.",
+    )
+    max_calibration_error: Share | None = Field(
+        None, description="Expected calibration error of the served scores (single label); absent: only reported."
+    )
     parity_max_abs_diff: Positive = Field(
         1e-4, description="Largest difference of a logit between the fp32 graph and PyTorch, in any batch shape."
     )
