@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.artifact.tokenizer_file import read_tokenizer, rust_errors
 from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.files import read_json
+from ackd_deploy.tasks.text import Text
 
 __all__ = ["TokenizerFile"]
+
+_CHUNK = 2048
 
 
 class TokenizerFile:
@@ -120,6 +124,18 @@ class TokenizerFile:
                 f"{self.folder}: the tokenizer gives id {int(ids.max())}, the model has {self._vocabulary} embeddings",
                 hint="tokenizer and model do not belong together",
             )
+
+    def count(self, texts: Sequence[Text]) -> list[int]:
+        """Return how many tokens each text (or pair) has, special tokens included and nothing cut."""
+        tokenizer = Tokenizer.from_str(self._content)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        found: list[int] = []
+        for start in range(0, len(texts), _CHUNK):
+            found += [
+                len(encoding.ids) for encoding in tokenizer.encode_batch_fast(list(texts[start : start + _CHUNK]))
+            ]
+        return found
 
     def load(self, max_length: int) -> Tokenizer:
         """Return a tokenizer for rows of ``max_length`` tokens; it neither truncates nor pads, see `tasks.long_texts`.

@@ -11,7 +11,7 @@ import yaml
 from ackd_deploy.errors import UsageError
 from ackd_deploy.recipe.load import parse_recipe, run_name
 
-__all__ = ["recipe_template"]
+__all__ = ["recipe_template", "yaml_scalar"]
 
 _TEMPLATE = """\
 # {name}: say here what this recipe is for.
@@ -62,18 +62,18 @@ def recipe_template(file: Path, *, train: str, validation: str, model: str) -> s
     name = run_name(file)
     content = _TEMPLATE.format(
         name=name,
-        quoted_name=_scalar(name),
+        quoted_name=yaml_scalar(name),
         file=shlex.quote(str(file)),
-        train=_scalar(train),
-        validation=_scalar(validation),
-        model=_scalar(model),
+        train=yaml_scalar(train),
+        validation=yaml_scalar(validation),
+        model=yaml_scalar(model),
     )
     # Nothing is written that would be refused afterwards.
     parse_recipe(content, source=str(file))
     return content
 
 
-def _scalar(value: str) -> str:
+def yaml_scalar(value: str) -> str:
     """Return text as YAML that reads back as this text: in quotes where YAML would read something else."""
     if re.fullmatch(r"[A-Za-z./][A-Za-z0-9._/-]*", value) and isinstance(yaml.safe_load(value), str):
         return value

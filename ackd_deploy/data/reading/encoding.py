@@ -71,8 +71,7 @@ def encoding_hint(sample: bytes) -> str:
     for mark, hint in _MARKS.items():
         if sample.startswith(mark):
             return hint
-    valid = sum(not character.isascii() for character in sample.decode("utf-8", "ignore"))
-    if valid > sample.decode("utf-8", "replace").count("\ufffd"):
+    if _mostly_utf8(sample):
         return "the rest of the file is UTF-8: this line is damaged, or comes from another file; mend or remove it"
     if looks_western(sample):
         # Never LATIN1: it has control characters where Windows has curly quotes, and is the same elsewhere.
@@ -80,8 +79,18 @@ def encoding_hint(sample: bytes) -> str:
     return _CONVERT.format(encoding="ENCODING") + "; `file -i OLD` may know the encoding"
 
 
+def _mostly_utf8(sample: bytes) -> bool:
+    valid = sum(not character.isascii() for character in sample.decode("utf-8", "ignore"))
+    return valid > sample.decode("utf-8", "replace").count("\ufffd")
+
+
 def looks_western(sample: bytes) -> bool:
-    """Whether bytes that are no UTF-8 are most likely Windows-1252: all of them are in it, and few are above ASCII."""
+    """Whether bytes that are no UTF-8 are most likely Windows-1252: all of them are in it, and few are above ASCII.
+
+    Not where most characters above ASCII are valid UTF-8: that is a damaged file.
+    """
+    if _mostly_utf8(sample):
+        return False
     high = sum(byte >= 0x80 for byte in sample)
     letters = sum(chr(byte).isalpha() for byte in sample if byte < 0x80)
     try:
