@@ -11,11 +11,11 @@ from rich.table import Table
 from ackd_deploy import console
 from ackd_deploy.cli.options import json_option, set_option
 from ackd_deploy.cli.recipe_argument import RECIPE
+from ackd_deploy.cli.recipe_init import init
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import write_text
 from ackd_deploy.recipe import Recipe, dump_recipe, load_recipe
 from ackd_deploy.recipe.bundled import bundled_recipes
-from ackd_deploy.recipe.template import recipe_template
 
 
 def _summary(path: Path) -> str:
@@ -66,30 +66,37 @@ def show(recipe: Path | None, schema: bool, overrides: tuple[str, ...], as_json:
 @click.argument("recipes", type=RECIPE, nargs=-1, required=True)
 @click.option("--no-data", is_flag=True, help="Check the recipe alone, without the data and models that it names.")
 @set_option
-def validate(recipes: tuple[Path, ...], no_data: bool, overrides: tuple[str, ...]) -> None:
-    """Check RECIPES and the data files and model folders that they name; nothing is fetched from a hub."""
+@json_option
+def validate(recipes: tuple[Path, ...], no_data: bool, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check RECIPES and the data files and model folders that they name, and show what the data holds.
+
+    Nothing is fetched from a hub.
+    """
+    results = []
     for name in recipes:
         loaded = load_recipe(name, overrides=overrides)
         distant: list[str] = []
+        profile = None
         if not no_data:
             from ackd_deploy.models.preflight import check_sources
 
-            distant = check_sources(loaded)
+            checked = check_sources(loaded)
+            distant, profile = checked.distant, checked.profile
+        if as_json:
+            found = profile.model_dump(mode="json") if profile else None
+            results.append({"recipe": str(name), "name": loaded.name, "not_looked_at": distant, "profile": found})
+            continue
+        if profile is not None:
+            from ackd_deploy.cli.profile_view import profile_view
+
+            console.print_table(profile_view(profile))
         beside = f"; on a hub and not looked at: {', '.join(distant)}" if distant else ""
         console.print_result(f"{name}: good ({loaded.name}){beside}")
+    if as_json:
+        console.emit_json(results)
 
 
-@command.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--train", default="train.csv", show_default=True, help="Labeled text to train on.")
-@click.option("--validation", default="validation.csv", show_default=True, help="Labeled text held out.")
-@click.option("--model", default="google-bert/bert-base-uncased", show_default=True, help="Teacher: folder or hub id.")
-def init(file: Path, train: str, validation: str, model: str) -> None:
-    """Write a commented recipe to FILE, to be completed."""
-    if file.exists():
-        raise UsageError(f"{file} already exists and was not changed", hint="give another name")
-    write_text(file, recipe_template(file, train=train, validation=validation, model=model))
-    console.print_result(f"wrote {file}; next: ackd-deploy run {shlex.quote(str(file))}")
+command.add_command(init)
 
 
 @command.command()

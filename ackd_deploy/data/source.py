@@ -19,7 +19,7 @@ from ackd_deploy.data.split import Indices, shared_rows
 from ackd_deploy.data.tables import Table, read_table
 from ackd_deploy.data.texts import text_problem
 from ackd_deploy.data.unlabeled import has_label, labeled_part
-from ackd_deploy.errors import DataError
+from ackd_deploy.errors import DataError, RecipeError
 from ackd_deploy.files import expanded
 from ackd_deploy.recipe.sections import Data, HeldOut, HubSplit
 
@@ -88,7 +88,11 @@ def load_part(source: Source, data: Data, label_names: Sequence[str] | None) -> 
         training = source == data.train and source != data.validation
         return _read_part(source, data, label_names, data.soft_labels if training else None)
     if data.train is None:
-        raise ValueError("a held-out part is one of data.train, which is absent")
+        raise RecipeError(
+            "recipe",
+            ["data.validation: holds out a share of data.train, which is absent"],
+            hint="name a file for validation",
+        )
     whole = _read_part(data.train, data, label_names, data.soft_labels)
     labeled = np.flatnonzero(has_label(whole.rows.labels))
     chosen = labeled[held_out(labeled_part(whole.rows), share.share, seed=share.seed)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.data.balance import class_weights, warn_of_imbalance
-from ackd_deploy.data.source import load_rows, load_texts
+from ackd_deploy.data.profile import Profile, profile_parts
+from ackd_deploy.data.profile.lengths import Counter
+from ackd_deploy.data.source import Part, load_part, load_texts
 from ackd_deploy.data.split import subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError
@@ -20,16 +23,26 @@ from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.recipe.sections import HeldOut, HubSplit
 
-__all__ = ["check_positions", "check_sources"]
+__all__ = ["Checked", "check_positions", "check_sources", "token_counter"]
 
 _SHARED_LAYERS = frozenset({"albert"})
 
 
-def check_sources(recipe: Recipe) -> list[str]:
-    """Check the data files and model folders that a recipe names; nothing is fetched from a hub.
+@dataclass(frozen=True)
+class Checked:
+    """What a look at a recipe's files found.
 
-    Returns:
-        The recipe keys that name something on a hub, which was not looked at.
+    Attributes:
+        distant: recipe keys that name something on a hub, which was not looked at.
+        profile: of the data; None where the training data is on a hub.
+    """
+
+    distant: list[str]
+    profile: Profile | None
+
+
+def check_sources(recipe: Recipe) -> Checked:
+    """Check the data files and model folders that a recipe names; nothing is fetched from a hub.
 
     Raises:
         DataError: a file or folder is missing or cannot be used; the message says why.
@@ -45,7 +58,10 @@ def check_sources(recipe: Recipe) -> list[str]:
         if (own := folders.get("student.init")) is not None:
             check_same_vocabulary(teacher, own, recipe.student.init)
     distant = [key for key in models if key not in folders]
-    return distant + _check_rows(recipe, teacher)
+    parts, beside = _check_rows(recipe, teacher)
+    count = token_counter(teacher) if teacher is not None else None
+    profile = profile_parts(parts, recipe.data, count) if "train" in parts else None
+    return Checked(distant + beside, profile)
 
 
 def _check_teacher(folder: Path, recipe: Recipe) -> None:
@@ -77,8 +93,14 @@ def check_positions(config: Mapping[str, Any], max_length: int) -> None:
         )
 
 
-def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
+def token_counter(folder: Path) -> Counter | None:
+    """Return what counts tokens as a model's tokenizer does; None where the folder has no tokenizer.json."""
+    return TokenizerFile(folder).count if (folder / "tokenizer.json").is_file() else None
+
+
+def _check_rows(recipe: Recipe, teacher: Path | None) -> tuple[dict[str, Part], list[str]]:
     data = recipe.data
+    parts: dict[str, Part] = {}
     names: tuple[str, ...] | None
     if data.train is None:
         names, distant = (label_names_of(teacher) if teacher is not None and data.task.has_classes else None), []
@@ -88,21 +110,22 @@ def _check_rows(recipe: Recipe, teacher: Path | None) -> list[str]:
         # A teacher that is not fine-tuned defines the labels.
         defines = teacher is not None and recipe.teacher.finetune is None and data.task.has_classes
         known = label_names_of(teacher) if teacher is not None and defines else None
-        every = subset(load_rows(data.train, data, known), data.train_rows, seed=recipe.seed)
+        parts["train"] = load_part(data.train, data, known)
+        every = subset(parts["train"].rows, data.train_rows, seed=recipe.seed)
         rows, _ = tuning_split(every, data.tuning_rows, seed=recipe.seed)
         weights = recipe.distill.class_weights
         class_weights(rows, weights, source=recipe.name)
         check_thresholds(recipe, len(rows.label_names))
         warn_of_imbalance(rows, weights)
         names, distant = rows.label_names, []
-    for key, source in {"data.validation": data.validation, "data.test": data.test}.items():
+    for name, source in {"validation": data.validation, "test": data.test}.items():
         if isinstance(source, HubSplit) or (isinstance(source, HeldOut) and isinstance(data.train, HubSplit)):
-            distant.append(key)
+            distant.append(f"data.{name}")
         elif source is not None:
-            load_rows(source, data, names)
+            parts[name] = load_part(source, data, names)
     for source in data.unlabeled_sources:
         if isinstance(source, HubSplit):
             distant.append("data.unlabeled")
         else:
             load_texts(source, data)
-    return list(dict.fromkeys(distant))
+    return parts, list(dict.fromkeys(distant))

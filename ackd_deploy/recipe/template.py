@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -11,7 +12,7 @@ import yaml
 from ackd_deploy.errors import UsageError
 from ackd_deploy.recipe.load import parse_recipe, run_name
 
-__all__ = ["recipe_template", "yaml_scalar"]
+__all__ = ["check_printable", "recipe_template", "yaml_scalar"]
 
 _TEMPLATE = """\
 # {name}: say here what this recipe is for.
@@ -55,10 +56,7 @@ def recipe_template(file: Path, *, train: str, validation: str, model: str) -> s
         UsageError: a path that no recipe can hold, such as one that is no valid Unicode.
         RecipeError: a value that a recipe refuses.
     """
-    for what, value in {"the file": str(file), "--train": train, "--validation": validation, "--model": model}.items():
-        # A line end in the file's name would end the comment that it stands in.
-        if not value.isprintable():
-            raise UsageError(f"{what} has characters that cannot be printed: {value!r}", hint="rename it")
+    check_printable({"the file": str(file), "--train": train, "--validation": validation, "--model": model})
     name = run_name(file)
     content = _TEMPLATE.format(
         name=name,
@@ -71,6 +69,17 @@ def recipe_template(file: Path, *, train: str, validation: str, model: str) -> s
     # Nothing is written that would be refused afterwards.
     parse_recipe(content, source=str(file))
     return content
+
+
+def check_printable(values: Mapping[str, str | None]) -> None:
+    """Refuse names that no recipe can hold: a line end in a file's name would end the comment that it stands in.
+
+    Raises:
+        UsageError: a value has characters that cannot be printed; the keys say what it is.
+    """
+    for what, value in values.items():
+        if value is not None and not value.isprintable():
+            raise UsageError(f"{what} has characters that cannot be printed: {value!r}", hint="rename it")
 
 
 def yaml_scalar(value: str) -> str:

@@ -32,13 +32,13 @@ def change_config(folder, **changed):
 
 
 def test_a_good_recipe(check, teacher):
-    assert check() == []
-    assert check(f"student.init={teacher}") == []
+    assert check().distant == []
+    assert check(f"student.init={teacher}").distant == []
 
 
 def test_what_is_on_a_hub_is_named_and_not_fetched(check):
     hub = "{hub: nyu-mll/glue, config: sst2, split: train}"
-    found = check("teacher.model=google-bert/bert-base-uncased", f"data.train={hub}", f"data.test={hub}")
+    found = check("teacher.model=google-bert/bert-base-uncased", f"data.train={hub}", f"data.test={hub}").distant
     assert found == ["teacher.model", "data.train", "data.test"]
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ackd_deploy.data.profile.findings import (
-    class_counts,
-    find_cut,
-    find_in_held_out,
-    find_in_train,
-    find_skipped,
-)
+import numpy as np
+
+from ackd_deploy.data.profile.findings import class_counts
+from ackd_deploy.data.profile.held_out_findings import find_in_held_out
 from ackd_deploy.data.profile.lengths import Counter, measure
 from ackd_deploy.data.profile.record import ClassCount, PartCount, Profile, TargetRange
+from ackd_deploy.data.profile.rows_findings import find_cut, find_skipped
+from ackd_deploy.data.profile.train_findings import find_in_train
 from ackd_deploy.data.source import Part
+from ackd_deploy.data.unlabeled import has_label
 from ackd_deploy.recipe.sections import Data
 
 __all__ = ["profile_parts"]
@@ -29,11 +29,13 @@ def profile_parts(parts: Mapping[str, Part], data: Data, count: Counter | None =
     """
     train = parts["train"]
     held_out = {name: part for name, part in parts.items() if name != "train"}
+    # Rows that have soft labels alone say nothing of classes.
+    labeled = train.take(np.flatnonzero(has_label(train.rows.labels)))
     lengths, cut = measure(train.rows.items, data.max_length, count)
     findings = [
         *(finding for name, part in parts.items() for finding in find_skipped(part, name)),
-        *find_in_train(train),
-        *(finding for name, part in held_out.items() for finding in find_in_held_out(train, part, name)),
+        *find_in_train(labeled),
+        *(finding for name, part in held_out.items() for finding in find_in_held_out(train, labeled, part, name)),
         *find_cut(train, lengths, cut),
     ]
     return Profile(
@@ -44,8 +46,8 @@ def profile_parts(parts: Mapping[str, Part], data: Data, count: Counter | None =
         delimiter=data.delimiter,
         encoding=data.encoding,
         parts=[PartCount(name=n, source=p.source, rows=len(p.rows), skipped=len(p.skipped)) for n, p in parts.items()],
-        classes=_classes(parts) if train.rows.task.has_classes else [],
-        targets=None if train.rows.task.has_classes else _targets(train),
+        classes=_classes({**parts, "train": labeled}) if train.rows.task.has_classes else [],
+        targets=None if train.rows.task.has_classes else _targets(labeled),
         lengths=lengths,
         findings=findings,
     )

@@ -116,7 +116,7 @@ def _settings(train: str, given: Given, sniffed: Sniffed, guess: Guess, why: dic
 
 def _read(settings: dict[str, Any], why: dict[str, str]) -> tuple[Data, dict[str, Part]]:
     def parts(data: Data) -> dict[str, Part]:
-        train = load_part(data.train, data, None)
+        train = load_part(str(data.train), data, None)
         return {"train": train, "validation": load_part(data.validation, data, train.rows.label_names)}
 
     data = Data(**settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from pathlib import Path
 
 from ackd_deploy.data.problems import listed
@@ -14,7 +15,7 @@ from ackd_deploy.recipe.template import yaml_scalar
 
 __all__ = ["drafted_recipe"]
 
-_COLUMN = 34
+_COLUMN = 32
 _WIDTH = 118
 
 
@@ -101,7 +102,7 @@ def _data(draft: Draft) -> list[str]:
 
 def _line(content: str, comment: str) -> str:
     line = f"  {content}"
-    return f"{line:<{_COLUMN}}# {comment}" if comment else line
+    return f"{line:<{_COLUMN}}  # {comment}" if comment else line
 
 
 def _found(profile: Profile) -> list[str]:
@@ -131,8 +132,6 @@ def _sentence(finding: Finding) -> str:
 
 
 def _wrapped(line: str) -> list[str]:
-    import textwrap
-
     indent = "  " if line.startswith("- ") else ""
     safe = "".join(character if character.isprintable() else "?" for character in line)
     return [f"# {piece}" for piece in textwrap.wrap(safe, _WIDTH - 2, subsequent_indent=indent)]
