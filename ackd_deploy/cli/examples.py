@@ -29,7 +29,7 @@ EXAMPLES = {
     "recipe list": "ackd-deploy recipe list",
     "recipe show": "ackd-deploy recipe show quickstart --set distill.epochs=3",
     "recipe validate": "ackd-deploy recipe validate mine.yaml",
-    "recipe init": "ackd-deploy recipe init mine.yaml --train train.csv --validation validation.csv",
+    "recipe init": "ackd-deploy recipe init data.csv --model DIR_OR_HUB_ID",
     "recipe copy": "ackd-deploy recipe copy quickstart mine.yaml",
     "recipe fetch": "ackd-deploy recipe fetch quickstart",
 }
