@@ -11,7 +11,7 @@ CONSTRAINTS := constraints/cpu.txt
 PACKAGES := '.[all,cpu,optimum]'
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install install-test assets demo test lint types unit fmt test-transformers5 soak audit clean
+.PHONY: help install install-test assets demo test lint types unit fmt test-transformers5 soak image audit clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
@@ -71,6 +71,11 @@ soak: export ACKD_SOAK_KILLS ?= 5
 soak: export ACKD_SOAK_JSON ?= build/soak.json
 soak: install-test  ## hostile requests, kills, rows against offline, half an hour of load; figures in build/soak.json
 	$(BIN)/python -m pytest -s $(PYTEST_ARGS) $(addprefix tests/serving/test_,hostile_requests.py kill.py soak_rows.py soak.py)
+
+# Nightly, as root: apt-get install buildah debootstrap curl. IMAGE_ARTIFACT names another artifact.
+IMAGE_ARTIFACT ?= runs/quickstart/artifact
+image: install  ## build the image in a chroot, without a Docker engine; start it and ask it
+	PYTHON=$(BIN)/python tools/build_image.sh $(IMAGE_ARTIFACT)
 
 audit: $(BIN)/python  ## known vulnerabilities of the pinned packages, where the database can be reached
 	$(BIN)/python tools/audit.py

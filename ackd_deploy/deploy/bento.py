@@ -9,17 +9,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ackd_deploy.artifact import Manifest, open_artifact
+from ackd_deploy.artifact import Manifest
 from ackd_deploy.deploy.requirements import parse_pins, service_requirements
-from ackd_deploy.deploy.sbom import bill_of_materials
+from ackd_deploy.deploy.sbom import SBOM, bill_of_materials
+from ackd_deploy.deploy.slim import copy_artifact, slim_artifact
 from ackd_deploy.errors import MissingExtra, first_line
 from ackd_deploy.extras import install_hint
 from ackd_deploy.recipe.bundled import bundled_folder
 from ackd_deploy.version import __version__
 
-__all__ = ["SBOM", "BuiltBento", "build_bento"]
-
-SBOM = "sbom.cdx.json"
+__all__ = ["BuiltBento", "build_bento"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Folders of ackd_deploy that serving needs: the Bento cannot train, and needs nothing that training needs.
@@ -33,16 +32,20 @@ class BuiltBento:
     tag: str
     folder: Path
     megabytes: float
+    cpu_features: tuple[str, ...]
 
 
-def build_bento(artifact: Path) -> BuiltBento:
+def build_bento(artifact: Path, *, all_variants: bool) -> BuiltBento:
     """Check an artifact and build a Bento of it, in the store under BENTOML_HOME.
+
+    Args:
+        artifact: to be served.
+        all_variants: keep the variants that were not chosen, fp32 to fall back to among them.
 
     Raises:
         ArtifactError: the artifact is damaged.
         MissingExtra: BentoML is not installed.
     """
-    manifest = open_artifact(artifact)
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
         import bentoml
@@ -50,7 +53,7 @@ def build_bento(artifact: Path) -> BuiltBento:
         raise MissingExtra(f"BentoML cannot be imported: {first_line(error)}", hint=install_hint("serve")) from error
     with tempfile.TemporaryDirectory(prefix="ackd-package-") as name:
         folder = Path(name)
-        _gather(folder, artifact, manifest)
+        manifest = _gather(folder, artifact, all_variants)
         bento = bentoml.build(
             "service:Ackd",
             name=_bento_name(manifest.name),
@@ -59,10 +62,12 @@ def build_bento(artifact: Path) -> BuiltBento:
             include=["**"],
             build_ctx=str(folder),
         )
-    return BuiltBento(str(bento.tag), Path(bento.path), sum(f.stat().st_size for f in _files(Path(bento.path))) / 1e6)
+    size = sum(file.stat().st_size for file in _files(Path(bento.path))) / 1e6
+    return BuiltBento(str(bento.tag), Path(bento.path), size, tuple(manifest.variant().cpu_features))
 
 
-def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
+def _gather(folder: Path, artifact: Path, all_variants: bool) -> Manifest:
+    manifest = (copy_artifact if all_variants else slim_artifact)(artifact, folder / "artifact")
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     serving = bundled_folder("serving")
     shutil.copyfile(serving / "service.py", folder / "service.py")
@@ -75,11 +80,7 @@ def _gather(folder: Path, artifact: Path, manifest: Manifest) -> None:
     # The modules beside the folders are what all of them stand on.
     for module in (*_PACKAGE.glob("*.py"), _PACKAGE / "py.typed"):
         shutil.copyfile(module, folder / "ackd_deploy" / module.name)
-    # What the manifest lists was checked; whatever else lies in the folder stays where it is.
-    for relative in ("ackd.json", *manifest.files):
-        target = folder / "artifact" / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(artifact / relative, target)
+    return manifest
 
 
 def _files(folder: Path) -> list[Path]:

@@ -13,7 +13,9 @@ from ackd_deploy.extras import install_hint
 if TYPE_CHECKING:
     from cyclonedx.model import HashType
 
-__all__ = ["bill_of_materials"]
+__all__ = ["SBOM", "bill_of_materials"]
+
+SBOM = "sbom.cdx.json"
 
 
 def bill_of_materials(manifest: Manifest, pins: Iterable[Pin], version: str) -> str:

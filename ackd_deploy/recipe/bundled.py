@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ackd_deploy.errors import UsageError
 
-__all__ = ["bundled_folder", "bundled_recipe", "bundled_recipes"]
+__all__ = ["bundled_dockerfile", "bundled_folder", "bundled_recipe", "bundled_recipes"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -18,6 +18,12 @@ def bundled_folder(name: str) -> Path:
     """Return the folder ``recipes``, ``serving`` or ``docs`` that belongs to this installation."""
     installed = _PACKAGE / f"_{name}"
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def bundled_dockerfile() -> Path:
+    """Return the Dockerfile that belongs to this installation."""
+    installed = _PACKAGE / "_Dockerfile"
+    return installed if installed.is_file() else _PACKAGE.parent / "Dockerfile"
 
 
 def bundled_recipes() -> list[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ackd_deploy.artifact import open_artifact
 from ackd_deploy.deploy.requirements import parse_pins
 from tests.serving.running_service import ROOT, SERVING, free_port, start
 
@@ -61,7 +62,41 @@ def test_the_bento_holds_service_artifact_and_nothing_to_train_with(built: dict[
     assert all(pin.hashes for pin in parse_pins(requirements))
 
 
-def test_the_bill_of_materials_lists_packages_and_files(built: dict[str, str], tiny_artifact: Path):
+def test_the_bento_holds_the_chosen_variant_alone(built: dict[str, str], tiny_artifact: Path):
+    whole = json.loads((tiny_artifact / "ackd.json").read_text())
+    slim = json.loads((Path(built["folder"]) / "src" / "artifact" / "ackd.json").read_text())
+    assert len(whole["variants"]) == 2
+    assert [variant["name"] for variant in slim["variants"]] == [whole["chosen"]]
+    assert not (Path(built["folder"]) / "src" / "artifact" / "onnx").exists()
+    # Nothing of what answers has changed, the self-test's samples included.
+    assert {key: slim[key] for key in ("labels", "golden", "gates")} == {
+        key: whole[key] for key in ("labels", "golden", "gates")
+    }
+
+
+def test_an_image_has_its_own_build_context(tiny_artifact: Path, tmp_path: Path):
+    folder = tmp_path / "my image"
+    command = [sys.executable, "-m", "ackd_deploy", "package", str(tiny_artifact), "--image", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{folder}\n")
+    assert f"docker build --target bundle -t classifier '{folder}'" in " ".join(done.stderr.split())
+    # All that the Dockerfile copies is there, and no more.
+    copied = set(re.findall(r"^COPY (?!--from)(\S+?)/? ", DOCKERFILE.replace("${ARTIFACT}", "artifact"), re.MULTILINE))
+    assert copied == {"serving/requirements*.txt", "ackd_deploy", "serving", "artifact"}
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"Dockerfile", "ackd_deploy", "serving", "artifact", "sbom.cdx.json"}
+    assert {path.name for path in (folder / "serving").iterdir()} == {"requirements.txt", "service.py"}
+    assert len(open_artifact(folder / "artifact").variants) == 1
+    # It may be written again, with all variants, and nothing of the user's is ever replaced.
+    again = subprocess.run([*command, "--all-variants"], capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    assert len(open_artifact(folder / "artifact").variants) == 2
+    (folder / "sbom.cdx.json").unlink()
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "holds something else" in refused.stderr) == (2, True)
+
+
+def test_the_bill_of_materials_lists_packages_and_files(built: dict[str, str]):
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
@@ -76,7 +111,8 @@ def test_the_bill_of_materials_lists_packages_and_files(built: dict[str, str], t
     assert packages["numpy"]["purl"] == f"pkg:pypi/numpy@{metadata.version('numpy')}"
     (model,) = [entry for entry in bill["components"] if entry["type"] == "machine-learning-model"]
     listed = {entry["name"]: entry["hashes"][0]["content"] for entry in model["components"]}
-    assert listed == json.loads((tiny_artifact / "ackd.json").read_text())["files"]
+    packaged = Path(built["folder"]) / "src" / "artifact" / "ackd.json"
+    assert listed == json.loads(packaged.read_text())["files"]
 
 
 def test_bentoml_serves_the_bento(built: dict[str, str], tmp_path: Path):
