@@ -11,6 +11,7 @@ from ackd_deploy.artifact.wire import BYTES, VARINT, Budget, WireError, fields, 
 
 __all__ = ["Walk"]
 
+_MAX_AXES = 32
 _MAX_DEPTH = 32  # a graph inside a node inside a graph …
 
 
@@ -82,9 +83,8 @@ class Walk:
                 self._attribute(value, depth)
             elif number == 7:
                 domain = _text(value)
-        key = (domain, operator)
-        self.facts.operators[key] += 1
-        self._calls[key] += 1
+        self.facts.operators[domain, operator] += 1
+        self._calls[_plain(domain), operator] += 1
         if depth == 0:
             self.nodes.append(Node(operator, inputs, outputs))
 
@@ -114,6 +114,8 @@ class Walk:
                 places.append(text if key == "location" else "")
             elif number == 14 and kind == VARINT and value != 0:
                 places.append("")
+        if len(shape) > _MAX_AXES:
+            raise WireError(f"it has a tensor of more than {_MAX_AXES} axes")
         if places:
             self.facts.external.append(max(places) or "(no name)")
         self.shapes[name] = shape
@@ -131,7 +133,7 @@ class Walk:
             elif number == 11:  # default values of its attributes, which may be tensors and graphs
                 self._attribute(value, depth=1)
         # Two functions of one name differ in their overload alone: what either calls is counted.
-        self.facts.functions.setdefault((domain, name), Counter()).update(self._calls)
+        self.facts.functions.setdefault((_plain(domain), name), Counter()).update(self._calls)
         self._calls = self.facts.main
 
     def _opset(self, data: memoryview) -> None:
@@ -141,7 +143,7 @@ class Walk:
                 domain = _text(value)
             elif number == 2 and isinstance(value, int):
                 version = value
-        if domain in ("", "ai.onnx"):
+        if _plain(domain) == "":
             self.facts.opset = version
 
     def _pair(self, data: memoryview) -> tuple[str, str]:
@@ -176,6 +178,11 @@ class Walk:
                 if len(self.shapes.get(name, [])) == 2:
                     return self.shapes[name][0]
         return None
+
+
+def _plain(domain: str) -> str:
+    """Return the empty domain for its other name."""
+    return "" if domain == "ai.onnx" else domain
 
 
 def _text(data: memoryview) -> str:

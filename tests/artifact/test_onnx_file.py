@@ -217,6 +217,23 @@ def test_functions_that_expand_without_bound():
     assert inspect_onnx(calling(3, 4).SerializeToString()).check().expanded_nodes() == 4**3
 
 
+@pytest.mark.parametrize(("defined", "called"), [("ai.onnx", ""), ("", "ai.onnx")])
+def test_functions_in_the_plain_domain_by_either_of_its_names(defined: str, called: str):
+    opsets = [helper.make_opsetid("", 17)]
+    inner = helper.make_function(defined, "G", ["a"], ["b"], [helper.make_node("Neg", ["a"], ["b"])] * 10, opsets)
+    call = helper.make_node("G", ["a"], ["b"], domain=called)
+    outer = helper.make_function(defined, "F", ["a"], ["b"], [call] * 10, opsets)
+    made = model([helper.make_node("F", ["x"], ["y"], domain=called)] * 3, functions=(inner, outer))
+    assert inspect_onnx(made.SerializeToString()).expanded_nodes() == 300
+
+
+def test_a_tensor_of_a_million_axes():
+    endless = tensor("w")
+    endless.dims.extend([1] * 100_000)
+    with pytest.raises(ArtifactError, match="more than 32 axes"):
+        inspect(model([ADD], initializers=(endless,)))
+
+
 def test_a_function_that_calls_itself():
     again = helper.make_node("F", ["a"], ["b"], domain="local")
     function = helper.make_function("local", "F", ["a"], ["b"], [again], [helper.make_opsetid("local", 1)])

@@ -78,7 +78,9 @@ def open_session(model: Path | bytes, provider: str = "cpu", threads: int | None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = effective_cpus() if threads is None else threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # Its errors arrive as exceptions too. Its log would print names of the graph's nodes as they are, and a name may
+    # hold what a terminal acts on.
+    options.log_severity_level = 4
     # Spinning shortens a run by some percent where one session has the processors to itself, and multiplies its time
     # where several share them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -1,6 +1,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
 from ackd_deploy.errors import ArtifactError, MissingExtra, ProviderUnavailable
 from ackd_deploy.runtime.engines.probe import tiny_graph
@@ -64,3 +65,18 @@ def test_missing_and_gutted_installation(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
     with pytest.raises(MissingExtra, match="empty shell"):
         import_onnxruntime()
+
+
+def test_names_in_a_graph_reach_no_terminal(capfd):
+    name = "\x1b]0;evil\x07"
+    axes = [
+        helper.make_tensor(key, TensorProto.INT64, [], [value]) for key, value in (("a", 0), ("b", 10**12), ("c", 1))
+    ]
+    nodes = [helper.make_node("Range", ["a", "b", "c"], ["r"], name=name), helper.make_node("Neg", ["x"], ["y"])]
+    value = [helper.make_tensor_value_info(key, TensorProto.FLOAT, [2]) for key in ("x", "y")]
+    results = [value[1], helper.make_tensor_value_info("r", TensorProto.INT64, ["n"])]
+    graph = helper.make_graph(nodes, "g", value[:1], results, initializer=axes)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(Exception, match=r"."):  # too large for memory, found while loading or on the first run
+        open_session(model.SerializeToString(), threads=1).run(None, {"x": np.zeros(2, dtype=np.float32)})
+    assert capfd.readouterr().err == ""
