@@ -18,7 +18,7 @@ from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.fingerprint import data_fingerprints
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.labels import match_names
-from ackd_deploy.data.skipped import SkippedRow, skipped_fingerprints, write_skipped
+from ackd_deploy.data.skipped import SkippedRow, skipped_fingerprints
 from ackd_deploy.data.source import Part, Source, load_part, load_texts
 from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
@@ -234,14 +234,6 @@ class Context:
         found = {name: part.skipped for name, part in self.parts.items()}
         return found | ({"unlabeled": self._unlabeled[1]} if self.recipe.data.unlabeled_sources else {})
 
-    def tell_skipped(self) -> None:
-        """Tell which rows were skipped, and write them beside the run's other files."""
-        file = self.run.path("skipped.jsonl")
-        write_skipped(file, [row for rows in self.skipped.values() for row in rows])
-        for name, rows in self.skipped.items():
-            if rows:
-                warn(f"{len(rows)} rows of data.{name} cannot be read and are skipped; {file} lists them")
-
     @property
     def unlabeled_rows(self) -> LabeledTexts | None:
         """The rows without labels; None where the recipe names none."""
@@ -287,7 +279,7 @@ class Context:
         chosen = [self.recipe.distill.select, *([] if finetune is None else [finetune.select])]
         if self.tuning_rows is None or "best" not in chosen:
             return None
-        return encode_rows(self.tuning_rows, self.tokenizer, self.recipe.data.max_length, self.run.path("encoded"))
+        return self._encoded(self.tuning_rows)
 
     @cached_property
     def validation(self) -> Encoded:

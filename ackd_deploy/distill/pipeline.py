@@ -12,6 +12,7 @@ from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.quality import judge, record_baselines
 from ackd_deploy.distill.stages import fill_bank, make_teacher, stage_is_whole, train_student
+from ackd_deploy.distill.tell_data import tell_data
 from ackd_deploy.run import TEACHER, Run, Stage, student_stage
 from ackd_deploy.run.records import ModelRecord
 from ackd_deploy.run.stages import parse_stage
@@ -106,11 +107,11 @@ def prepare(
     if context.process_group.is_first:
         # The first process writes the files that all of them read.
         context.check_tokenizer()
-        context.tell_skipped()
         _ = context.validation, context.test
         if not context.recipe.existing:
             context.check_balance()
             _ = context.train, context.transfer, context.tuning
+        tell_data(context)
     context.process_group.wait()
     record_baselines(context)
     if TEACHER in todo:

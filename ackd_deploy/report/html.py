@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ackd_deploy.escaping import visible
 from ackd_deploy.files import write_text
 from ackd_deploy.report.curves import Plot, training_plots
+from ackd_deploy.report.data_profile import data_profile
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import finite, read_metrics
@@ -58,6 +59,7 @@ def render_report(run: Run) -> str:
     environment.filters.update(percent=percent, number=number, figure=figure, label=shown_label, times=variant_timings)
     return environment.get_template("report.html.j2").render(
         facts=page_facts(run),
+        profile=data_profile(run),
         verdict=verdict(run, rows, predictions),
         rows=rows,
         reference=model_name(run, "teacher").removesuffix(", PyTorch"),

@@ -69,6 +69,15 @@ def invoke(*arguments, code=0):
     return result
 
 
+def distill(recipe):
+    """Run a recipe with little training: one of random weights learns nothing of it, and the gates would say so."""
+    gates = ["gates.above_chance=false", "gates.min_per_class=null", "gates.max_drop_from_teacher=null"]
+    faster = ["distill.epochs=1", "distill.baselines=[]", "distill.precision=fp32", *gates]
+    if load_recipe(recipe).teacher.finetune:
+        faster += ["teacher.finetune.epochs=1"]
+    return invoke("distill", recipe, *(word for value in faster for word in ("--set", value)))
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -101,10 +110,7 @@ def test_the_recipe_runs(write, here, tiny_teacher):
     source, _ = write(here)
     invoke("recipe", "init", source, "--model", tiny_teacher)
     recipe = f"{source.stem}.yaml"
-    faster = ["--set", "distill.epochs=1", "--set", "distill.baselines=[]", "--set", "distill.precision=fp32"]
-    if load_recipe(recipe).teacher.finetune:
-        faster += ["--set", "teacher.finetune.epochs=1"]
-    invoke("distill", recipe, *faster)
+    distill(recipe)
     run = json.loads(Path("runs", source.stem, "run.json").read_text(encoding="utf-8"))
     record = next(entry for name, entry in run["stages"].items() if name.startswith("student"))["record"]
     assert record["train_rows"] + record["validation_rows"] == 120
@@ -118,8 +124,7 @@ def test_rows_that_cannot_be_read_are_skipped_by_the_recipe_and_named(here, tiny
     recipe = load_recipe("data.yaml")
     assert recipe.data.on_error == "skip"
     assert "2 rows cannot be read" in Path("data.yaml").read_text(encoding="utf-8")
-    faster = ("distill.epochs=1", "distill.baselines=[]", "distill.precision=fp32", "teacher.finetune.epochs=1")
-    result = invoke("distill", "data.yaml", *(word for value in faster for word in ("--set", value)))
+    result = distill("data.yaml")
     assert "2 rows of data.train cannot be read and are skipped" in result.stderr
     lines = Path("runs/data/skipped.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["number"] for line in lines] == [122, 123]

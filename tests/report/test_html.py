@@ -241,3 +241,35 @@ def test_an_older_page_survives_a_failure(make_run: MakeRun, monkeypatch: pytest
 )
 def test_figures(value: object, shown: str) -> None:
     assert figure(value) == shown
+
+
+def test_page_shows_the_profile_of_the_data(make_run: MakeRun) -> None:
+    run = make_run()
+    assert "Found in the data" not in render_report(run)
+    profile = {
+        "problem_type": "single_label_classification", "text": "text", "text_pair": None, "label": "label",
+        "delimiter": None, "encoding": "utf-8",
+        "parts": [{"name": "train", "source": f"{HOSTILE}.csv", "rows": 1234, "skipped": 2}],
+        "classes": [
+            {"name": "rare", "rows": {"train": 34}, "share": 34 / 1234},
+            {"name": HOSTILE, "rows": {"train": 1200}, "share": 1200 / 1234},
+        ],
+        "lengths": {"unit": "tokens", "rows": 1234, "median": 21, "p90": 40, "p95": 50, "p99": 61, "longest": 97,
+                    "max_length": 64, "cut": 7, "suggested": 64},
+        "findings": [
+            {"kind": "duplicates", "part": "train", "message": "12 rows repeat an earlier one", "rule": "equal",
+             "hint": "remove them", "count": 12, "noun": "line", "rows": [4, 8]},
+        ],
+    }  # fmt: skip
+    write_json(run.path("profile.json"), profile)
+    html = render_report(run)
+    text = Page(html).text
+    for expected in (
+        "1,234 (2 skipped)", "97.2", "median 21, 90 % up to 40", "12 rows repeat an earlier one", "line 4, 8 …",
+        "Of 1,234 rows, 7 are not read whole",
+    ):  # fmt: skip
+        assert expected in text
+    assert "<script>" not in html
+    assert text.index("1,200") < text.index("rare")
+    run.path("profile.json").write_text("{}", encoding="utf-8")
+    assert "The data" not in Page(render_report(run)).text

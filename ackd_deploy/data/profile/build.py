@@ -8,7 +8,7 @@ import numpy as np
 
 from ackd_deploy.data.profile.findings import class_counts
 from ackd_deploy.data.profile.held_out_findings import find_in_held_out
-from ackd_deploy.data.profile.lengths import Counter, measure
+from ackd_deploy.data.profile.lengths import Counter, measure, reach
 from ackd_deploy.data.profile.record import ClassCount, PartCount, Profile, TargetRange
 from ackd_deploy.data.profile.rows_findings import find_cut, find_skipped
 from ackd_deploy.data.profile.train_findings import find_in_train
@@ -31,12 +31,12 @@ def profile_parts(parts: Mapping[str, Part], data: Data, count: Counter | None =
     held_out = {name: part for name, part in parts.items() if name != "train"}
     # Rows that have soft labels alone say nothing of classes.
     labeled = train.take(np.flatnonzero(has_label(train.rows.labels)))
-    lengths, cut = measure(train.rows.items, data.max_length, count)
+    lengths, cut = measure(train.rows.items, data.max_length, count, read=reach(data))
     findings = [
         *(finding for name, part in parts.items() for finding in find_skipped(part, name)),
         *find_in_train(labeled),
         *(finding for name, part in held_out.items() for finding in find_in_held_out(train, labeled, part, name)),
-        *find_cut(train, lengths, cut),
+        *find_cut(train, lengths, cut, data.long_texts),
     ]
     return Profile(
         problem_type=data.problem_type,

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from ackd_deploy.data.profile.record import Lengths
 from ackd_deploy.data.split import draw
+from ackd_deploy.recipe.sections import Data
 from ackd_deploy.tasks.text import Text, parts
 
-__all__ = ["ESTIMATED", "Counter", "estimated_tokens", "measure", "suggested_length"]
+__all__ = ["ESTIMATED", "Counter", "estimated_tokens", "measure", "reach", "suggested_length"]
 
 Counter = Callable[[Sequence[Text]], Sequence[int]]
 
@@ -22,6 +23,8 @@ _SAMPLE = 20_000
 _USUAL = (32, 48, 64, 96, 128, 192, 256, 384, 512)
 _CUT_SHARE = 0.01
 _TOKENS_PER_WORD = 1.3
+# [CLS] and [SEP] of a single text; windows are for these alone.
+_SPECIAL = 2
 # Scripts without blanks between words, of which tokenizers make a token of each character.
 _SINGLE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 
@@ -41,14 +44,25 @@ def estimated_tokens(texts: Sequence[Text]) -> list[int]:
     return found
 
 
-def measure(texts: Sequence[Text], max_length: int, count: Counter | None) -> tuple[Lengths, list[int]]:
-    """Measure training texts; return their lengths, and which of them are longer than the bound.
+def reach(data: Data) -> int:
+    """Return how many tokens of a text are read at most: ``max_length``, or as many as the windows cover."""
+    if data.long_texts != "windows":
+        return data.max_length
+    return _SPECIAL + data.max_windows * (data.max_length - _SPECIAL)
+
+
+def measure(
+    texts: Sequence[Text], max_length: int, count: Counter | None, *, read: int | None = None
+) -> tuple[Lengths, list[int]]:
+    """Measure training texts; return their lengths, and which of them are not read whole.
 
     Args:
         texts: N texts, at least one; of more than 20,000 as many are drawn, always the same.
         max_length: the recipe's bound.
         count: tokens of each text as the teacher's tokenizer makes them, untruncated; None: estimated from words.
+        read: tokens of a text that are read at most, see `reach`; None: the bound.
     """
+    read = read or max_length
     chosen = draw(len(texts), _SAMPLE, seed=0, purpose="subset")
     lengths = np.asarray((count or estimated_tokens)([texts[i] for i in chosen]), dtype=np.int64)
     median, p90, p95, p99 = (int(np.ceil(np.percentile(lengths, share))) for share in (50, 90, 95, 99))
@@ -61,10 +75,10 @@ def measure(texts: Sequence[Text], max_length: int, count: Counter | None) -> tu
         p99=p99,
         longest=int(lengths.max()),
         max_length=max_length,
-        cut=int((lengths > max_length).sum()),
+        cut=int((lengths > read).sum()),
         suggested=suggested_length(lengths),
     )
-    return found, [int(row) for row in chosen[lengths > max_length]]
+    return found, [int(row) for row in chosen[lengths > read]]
 
 
 def suggested_length(lengths: npt.NDArray[np.int64]) -> int:

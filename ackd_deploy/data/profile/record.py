@@ -76,7 +76,7 @@ class Lengths(_Record):
     max_length: int
     """The recipe's."""
     cut: int
-    """Measured rows that are longer than ``max_length``."""
+    """Measured rows that are not read whole: longer than ``max_length``, or than all windows together."""
     suggested: int
     """The smallest usual length that cuts at most 1 % of the rows."""
 

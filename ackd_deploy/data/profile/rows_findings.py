@@ -8,10 +8,16 @@ from ackd_deploy.data.problems import listed
 from ackd_deploy.data.profile.findings import SHOWN, finding_of, row_count
 from ackd_deploy.data.profile.record import Finding, Lengths
 from ackd_deploy.data.source import Part
+from ackd_deploy.tasks.long_texts import LongTexts
 
 __all__ = ["find_cut", "find_skipped"]
 
 _CUT_SHARE = 0.01
+_READ: dict[LongTexts, str] = {
+    "cut": "max_length: the end is never read",
+    "head_tail": "max_length: the middle is never read",
+    "windows": "all windows together",
+}
 
 
 def find_skipped(part: Part, name: str) -> list[Finding]:
@@ -30,27 +36,31 @@ def find_skipped(part: Part, name: str) -> list[Finding]:
     ]  # fmt: skip
 
 
-def find_cut(part: Part, lengths: Lengths, cut: Sequence[int]) -> list[Finding]:
-    """Return the training rows that are cut by data.max_length.
+def find_cut(part: Part, lengths: Lengths, cut: Sequence[int], mode: LongTexts) -> list[Finding]:
+    """Return the training rows that are not read whole.
 
     Args:
         part: the training rows.
         lengths: of them, or of a sample.
-        cut: row indices that are longer than the bound.
+        cut: indices of the rows that are longer than what is read.
+        mode: ``data.long_texts``.
     """
-    if not cut:
-        return []
     share = lengths.cut / lengths.rows
-    of = f"{100 * share:.3g} % of the rows" if lengths.rows == len(part.rows) else f"{100 * share:.3g} % of a sample"
-    longer = lengths.suggested > lengths.max_length
-    few = "few enough to leave it"
-    hint = f"data.max_length: {lengths.suggested} cuts at most 1 %" if longer and share > _CUT_SHARE else few
-    if share > _CUT_SHARE and not longer:
-        hint = "the text beyond is never seen: is what decides at its beginning?"
+    of = f"{100 * share:.3g} % of {'the rows' if lengths.rows == len(part.rows) else 'a sample'}"
     finding = finding_of(
         part, cut, "cut", "train",
-        f"{row_count(lengths.cut)} ({of}) are longer than max_length",
-        rule=f"more than data.max_length: {lengths.max_length} {lengths.unit}",
-        hint=hint,
+        f"{row_count(lengths.cut)} ({of}) longer than {_READ[mode]}",
+        rule=f"data.max_length: {lengths.max_length}, data.long_texts: {mode}, in {lengths.unit}",
+        hint=_cut_hint(share, lengths, mode),
     )  # fmt: skip
     return [finding] if finding else []
+
+
+def _cut_hint(share: float, lengths: Lengths, mode: LongTexts) -> str:
+    if share <= _CUT_SHARE:
+        return "few enough to leave it"
+    if lengths.suggested > lengths.max_length:
+        return f"data.max_length: {lengths.suggested} cuts at most 1 %, where the teacher has the positions"
+    if mode == "windows":
+        return "a larger data.max_windows reads more of them"
+    return "data.long_texts: windows (pairs: head_tail) reads more of them"

@@ -95,6 +95,8 @@ def _data(draft: Draft) -> list[str]:
     if _has(draft.profile, "imbalance"):
         lines += [_line("# metric: macro_f1", "accuracy hides a class that is never found")]
     lines += [_line(f"max_length: {data.max_length}", why["max_length"])]
+    if _has(draft.profile, "cut") and draft.profile.lengths.cut > 0.01 * draft.profile.lengths.rows:
+        lines += [_line("# long_texts: windows" if data.text_pair is None else "# long_texts: head_tail", "reads more")]
     if data.on_error != "stop":
         lines += [_line(f"on_error: {data.on_error}", why["on_error"])]
     return lines

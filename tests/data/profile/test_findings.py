@@ -98,9 +98,15 @@ def test_rows_that_max_length_cuts():
     found = findings(part(*CLEAN, (long, "a")), max_length=32)["cut"]
     assert found.rows == [22]
     # 1.3 tokens a word and two special ones: 54.
-    assert found.message == "1 row (4.76 % of the rows) are longer than max_length"
-    assert found.hint == "data.max_length: 64 cuts at most 1 %"
+    assert found.message == "1 row (4.76 % of the rows) longer than max_length: the end is never read"
+    assert found.hint == "data.max_length: 64 cuts at most 1 %, where the teacher has the positions"
     assert "cut" not in findings(part(*CLEAN, (long, "a")), max_length=54)
+    # Two windows of 27 tokens, special ones aside, read 50 of the 52; two of 28 read all.
+    windows = {"long_texts": "windows", "max_windows": 2}
+    assert findings(part(*CLEAN, (long, "a")), max_length=27, **windows)["cut"].message.endswith("windows together")
+    assert "cut" not in findings(part(*CLEAN, (long, "a")), max_length=28, **windows)
+    middle = findings(part(*CLEAN, (long, "a")), max_length=32, long_texts="head_tail")["cut"]
+    assert "the middle is never read" in middle.message
 
 
 def test_skipped_rows():
