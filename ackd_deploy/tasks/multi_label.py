@@ -50,6 +50,14 @@ class MultiLabel(Task):
         """Return the labels that reach their thresholds; there may be none."""
         return [np.flatnonzero(row).tolist() for row in self.decide_scores(scores)]
 
+    def confidence(self, scores: Array) -> NDArray[np.float64]:
+        """Return the probability that all labels of a row are decided rightly, if they were independent.
+
+        It is the product over labels of s where the label applies, and of 1 - s where it does not.
+        """
+        wide = np.asarray(scores, dtype=np.float64)
+        return np.asarray(np.where(self.decide_scores(scores), wide, 1 - wide).prod(axis=1))
+
     def row_errors(self, logits: Array, labels: Array) -> NDArray[np.float64]:
         """Return the share of wrong labels."""
         return np.asarray((self.decide(logits) != self.truth(labels)).mean(axis=1))

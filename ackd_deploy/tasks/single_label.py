@@ -54,6 +54,10 @@ class SingleLabel(Task):
         """Return the one label of each row."""
         return [[index] for index in self.decide_scores(scores).tolist()]
 
+    def confidence(self, scores: Array) -> NDArray[np.float64]:
+        """Return the score of the label that each row is given."""
+        return np.asarray(scores[np.arange(len(scores)), self.decide_scores(scores)], dtype=np.float64)
+
     def margin(self, scores: Sequence[float]) -> float:
         """Return by how much each score [C] may change before the label could be another."""
         if self.thresholds is None or self.thresholds.positive is None:

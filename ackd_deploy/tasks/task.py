@@ -111,6 +111,14 @@ class Task(ABC):
     def chosen(self, scores: Array) -> list[list[int]]:
         """Return the indices of the labels that apply to each row of scores [N, C]."""
 
+    def confidence(self, scores: Array) -> NDArray[np.float64]:
+        """Return how probable it is that the decision of each row of scores [N, C] is right, [N], by the scores.
+
+        Raises:
+            ValueError: the task has no classes.
+        """
+        raise ValueError(f"{self.problem_type} has no confidence: its scores are no probabilities")
+
     def margin(self, scores: Sequence[float]) -> float:
         """Return by how much each score [C] may change before the label that a row is given could be another."""
         ranked = sorted(scores, reverse=True)
