@@ -3,13 +3,14 @@
 `ackd_deploy.runtime.verify` stands apart: it runs the artifact, and so imports the runtime, which imports this.
 """
 
-from ackd_deploy.artifact.decision import Decision
+from ackd_deploy.artifact.decision import Abstain, Decision
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.artifact.quality import CardInfo, ClassQuality, Quality
 from ackd_deploy.artifact.schema import Columns, Golden, Manifest, VariantInfo
 from ackd_deploy.artifact.write import seal, write_artifact
 
 __all__ = [
+    "Abstain",
     "CardInfo",
     "ClassQuality",
     "Columns",

@@ -1,9 +1,9 @@
-"""The part of the manifest that says how scores become an answer."""
+"""The part of the manifest that says how scores become an answer, and when none is given."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,29 +11,59 @@ from ackd_deploy.artifact.part import MAX_LABELS, Name, Part
 from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.thresholds import Thresholds
 
-__all__ = ["Decision", "deciding_task"]
+__all__ = ["Abstain", "Decision", "deciding_task"]
 
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Ends = Annotated[list[Share], Field(min_length=2, max_length=2)]
+Rows = Annotated[int, Field(ge=1)]
+
+
+class Abstain(Part):
+    """From which confidence on an answer is accepted; the others are for a person to review.
+
+    The confidence of a row is the score of the label that it is given; for multi-label tasks, the product over labels
+    of s where the label applies, and of 1 - s where it does not.
+    """
+
+    threshold: Share = Field(description="Least confidence of an accepted answer.")
+    target: Literal["precision", "coverage"]
+    goal: Share = Field(description="The precision or coverage that was asked for.")
+    rows: Rows = Field(description="Rows that the threshold was chosen on; nothing was trained on these.")
+    certainty: Share | None = Field(None, description="With which the precision is reached, over draws of those rows.")
+    bound: Share | None = Field(None, description="Lower bound of the precision on those rows.")
+    validation_rows: Rows
+    coverage: Share = Field(description="Share of the validation rows that are accepted.")
+    coverage_interval: Ends
+    precision: Share | None = Field(
+        None, description="Share of right answers among those (of multi-label rows: of wholly right ones)."
+    )
+    precision_interval: Ends | None = None
 
 
 class Decision(Part):
-    """How scores become an answer, where it is not the largest score, or 1/2 for each label of a multi-label task."""
+    """How scores become an answer, where it is not the largest score, or 1/2 for each label, of every text."""
 
-    thresholds: Annotated[dict[Name, Score], Field(max_length=MAX_LABELS)] = Field(
+    thresholds: Annotated[dict[Name, Share], Field(max_length=MAX_LABELS)] | None = Field(
+        None,
         description="Score, after the temperature, from which a label applies: one for each label of a multi-label "
-        "task, or for the positive one of two classes."
+        "task, or for the positive one of two classes.",
     )
-    metric: Name = Field(description="Metric that the thresholds were tuned for.")
-    rows: Annotated[int, Field(ge=1)] = Field(description="Rows that they were tuned on; nothing was trained on these.")
+    metric: Name | None = Field(None, description="Metric that the thresholds were tuned for.")
+    rows: Rows | None = Field(None, description="Rows that they were tuned on; nothing was trained on these.")
+    abstain: Abstain | None = None
 
     def check(self, problem_type: ProblemType, labels: Sequence[str]) -> None:
-        """Check that these are thresholds of these labels.
+        """Check that this is a decision between these labels.
 
         Raises:
-            ValueError: they are not.
+            ValueError: it is not.
         """
-        wanted = {"multi_label_classification": len(labels), "single_label_classification": 1}
-        if not set(self.thresholds) <= set(labels) or len(self.thresholds) != wanted.get(problem_type):
+        if not task_of(problem_type).has_classes or (self.thresholds is None and self.abstain is None):
+            raise ValueError("decision decides nothing")
+        if self.thresholds is None:
+            return
+        wanted = len(labels) if task_of(problem_type).several_labels else 1
+        if not set(self.thresholds) <= set(labels) or len(self.thresholds) != wanted:
             raise ValueError("decision.thresholds do not match the labels")
         if task_of(problem_type).exclusive and len(labels) != 2:
             raise ValueError("decision.thresholds of a single-label task need two labels")
@@ -44,6 +74,6 @@ def deciding_task(
 ) -> Task:
     """Return the task of a problem type that decides as an artifact says."""
     task = task_of(problem_type)
-    if decision is None:
+    if decision is None or decision.thresholds is None:
         return task
     return task.with_thresholds(Thresholds.of(decision.thresholds, labels, temperature))

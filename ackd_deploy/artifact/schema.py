@@ -91,7 +91,7 @@ class Manifest(Part):
     provenance: dict[str, Any] = Field(default_factory=dict)
     quality: Quality | None = Field(None, description="Figures of the chosen variant on the validation rows.")
     card: CardInfo | None = Field(None, description="For the model card's metadata.")
-    decision: Decision | None = Field(None, description="Absent: the largest score, or 1/2 for each label.")
+    decision: Decision | None = Field(None, description="Absent: the largest score, or 1/2, always.")
     columns: Columns | None = Field(None, description="Names of columns; absent: text, text_pair and label.")
     files: Annotated[dict[RelativePath, Digest], Field(max_length=1000)] = Field(
         default_factory=dict, description="SHA-256 of every file but ackd.json itself."
@@ -133,6 +133,11 @@ class Manifest(Part):
     def task(self) -> Task:
         """The task of the problem type, with the artifact's decision thresholds."""
         return deciding_task(self.problem_type, self.labels, self.temperature, self.decision)
+
+    @property
+    def accepts_from(self) -> float | None:
+        """The least confidence of an accepted answer; None where the artifact never abstains."""
+        return self.decision.abstain.threshold if self.decision and self.decision.abstain else None
 
     def variant(self, name: str | None = None) -> VariantInfo:
         """Return the variant of that name, or the chosen one.

@@ -47,6 +47,7 @@ def figures(prediction: Prediction) -> dict[str, Any]:
         "score": round(prediction.score, 6),
         "labels": list(prediction.labels),
         "scores": {name: round(score, 6) for name, score in prediction.scores.items()},
+        **({} if prediction.decision is None else {"decision": prediction.decision}),
         "truncated": prediction.truncated,
         "num_tokens": prediction.num_tokens,
     }

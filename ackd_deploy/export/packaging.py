@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ackd_deploy.artifact import Columns, Golden, Manifest, VariantInfo, seal, write_artifact
+from ackd_deploy.artifact import Columns, Decision, Golden, Manifest, VariantInfo, seal, write_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.export.card_info import card_info
 from ackd_deploy.export.selection import kept
@@ -71,6 +71,7 @@ def make_manifest(
     *,
     gates: Sequence[GateRecord] = (),
     golden: Sequence[Golden] = (),
+    decision: Decision | None = None,
     provenance: dict[str, object] | None = None,
 ) -> Manifest:
     """Describe an artifact that holds these variants."""
@@ -116,7 +117,7 @@ def make_manifest(
         },
         columns=data_columns(run.recipe.data),
         card=card_info(run.recipe, winner.precision),
-        decision=setting.decision,
+        decision=decision or setting.decision,
     )
 
 
@@ -168,6 +169,7 @@ def final_artifact(
     setting: ExportSetting,
     gates: Sequence[GateRecord],
     golden: Sequence[Golden],
+    decision: Decision | None = None,
 ) -> Path:
     """Write the run's artifact: the chosen variant, the others that passed, and the fallback.
 
@@ -177,6 +179,7 @@ def final_artifact(
         setting: the export.
         gates: of all variants, for the manifest.
         golden: samples with the winner's answers.
+        decision: of the artifact; None: the setting's.
 
     Raises:
         ArtifactError: the student's weights are missing.
@@ -191,7 +194,9 @@ def final_artifact(
     def build(folder: Path) -> Manifest:
         copy_reader_files(setting.inputs.student, folder)
         _place(passing, chosen.variant.name, folder)
-        return make_manifest(setting, passing, chosen.variant.name, gates=gates, golden=golden, provenance=provenance)
+        return make_manifest(
+            setting, passing, chosen.variant.name, gates=gates, golden=golden, decision=decision, provenance=provenance
+        )
 
     final = setting.run.path("artifact")
     write_artifact(final, build)

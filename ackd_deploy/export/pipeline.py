@@ -7,9 +7,12 @@ import time
 from pathlib import Path
 
 from ackd_deploy import console
+from ackd_deploy.artifact import Decision
 from ackd_deploy.check.finished import model_gates
 from ackd_deploy.check.gates import failures
 from ackd_deploy.check.quality import refused_model
+from ackd_deploy.errors import GateFailed
+from ackd_deploy.export.abstaining import choose_abstention
 from ackd_deploy.export.building import build_variants
 from ackd_deploy.export.check_variant import check_variant
 from ackd_deploy.export.golden import golden_samples
@@ -42,8 +45,8 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         The artifact's folder, ``artifact`` in the run's.
 
     Raises:
-        GateFailed: the student is no better than chance or misses another bound on its quality; or no variant passes:
-            the table on stdout says why.
+        GateFailed: the student is no better than chance or misses another bound on its quality; no variant passes:
+            the table on stdout says why; or none can be as precise as export.abstain says.
         AckdError: other subclasses, for everything that a user can mend.
     """
     started = time.monotonic()
@@ -73,14 +76,22 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         winner = Classifier.load(artifact, provider, variant=chosen.name)
         logits = winner.run_sorted(setting.inputs.tokens)
         calibration = calibration_record(logits, setting)
+        try:
+            abstain = choose_abstention(winner, logits, setting)
+        except GateFailed:
+            run.fail(EXPORT, record)
+            raise
+        decision = setting.decision
+        if abstain is not None:
+            decision = (decision or Decision()).model_copy(update={"abstain": abstain})
         rows = setting.inputs.validation
         golden = golden_samples(winner, logits, rows.items, rows.labels, run.recipe.export.golden_samples)
         gates = [gate for variant in record.variants for gate in variant.gates]
         if (spare := fallback(reports, run.recipe)) is not None and spare.refusals(run.recipe):
             console.log(f"{spare.name} stays in the artifact: its answers are right, and it runs on any processor")
-        final = final_artifact(reports, winner, setting, gates, golden)
+        final = final_artifact(reports, winner, setting, gates, golden, decision)
     ended = {"calibration": calibration, "seconds": time.monotonic() - started, "artifact": final.name}
-    run.finish(EXPORT, record.model_copy(update=ended))
+    run.finish(EXPORT, record.model_copy(update={**ended, "decision": decision}))
     return final
 
 

@@ -55,7 +55,7 @@ class ExportSetting:
 
     @property
     def decision(self) -> Decision | None:
-        """How the artifact decides; None where it is by the largest score, or 1/2 for each label."""
+        """By which thresholds the artifact decides; None where it is by the largest score, or 1/2 for each label."""
         thresholds, rows = self.reference.thresholds, self.inputs.tuning
         if thresholds is None or rows is None:
             return None

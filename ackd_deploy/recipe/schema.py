@@ -64,12 +64,14 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _decisions_have_their_rows(self) -> Recipe:
-        if self.export.thresholds is not None:
+        for key in ("thresholds", "abstain"):
+            if getattr(self.export, key) is None:
+                continue
             if not self.data.task.has_classes:
-                raise ValueError("export.thresholds needs classes, and data.problem_type is regression")
+                raise ValueError(f"export.{key} needs classes, and data.problem_type is regression")
             if self.data.tuning_rows is None:
                 raise ValueError(
-                    "export.thresholds needs data.tuning_rows, such as 500: rows that nothing is trained on, since the "
+                    f"export.{key} needs data.tuning_rows, such as 500: rows that nothing is trained on, since the "
                     "scores of training rows are surer than those of others"
                 )
         return self

@@ -66,6 +66,7 @@ class Classifier:
         self._session = session
         self._pad_id = pad_id
         self._task = manifest.task
+        self._accepts_from = manifest.accepts_from
 
     @classmethod
     def load(
@@ -203,6 +204,7 @@ class Classifier:
             self._task,
             [row.num_tokens for row in tokens],
             [row.used_tokens for row in tokens],
+            self._accepts_from,
         )
 
     def _run(self, rows: Sequence[Tokens]) -> npt.NDArray[np.float32]:

@@ -110,7 +110,7 @@ class Classify:
         except Closed:
             raise try_later(503, "not_ready_stopping", "the service is stopping", 5) from None
         for prediction in predictions:
-            self.lifecycle.metrics.prediction(prediction.label, prediction.truncated)
+            self.lifecycle.metrics.prediction(prediction.label, prediction.truncated, prediction.decision)
         return predictions
 
     def _result(self, prediction: Prediction, asked: ClassifyRequest) -> dict[str, Any]:
@@ -118,6 +118,8 @@ class Classify:
         classifier, _ = self.lifecycle.ready()
         if classifier.manifest.task.several_labels:
             result["labels"] = list(prediction.labels)
+        if prediction.decision is not None:
+            result["decision"] = prediction.decision
         result["truncated"] = prediction.truncated
         result["num_tokens"] = prediction.num_tokens
         if asked.scores:

@@ -61,6 +61,7 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
         "problem_type": manifest.problem_type,
         "labels": manifest.labels,
         "text_pairs": manifest.text_pairs,
+        "decision": None if manifest.decision is None else manifest.decision.model_dump(mode="json"),
         "limits": {
             "max_length_tokens": manifest.max_length,
             "long_texts": _long_texts(manifest),

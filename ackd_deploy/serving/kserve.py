@@ -22,6 +22,7 @@ from ackd_deploy.version import __version__
 __all__ = ["KServe"]
 
 _JSON_LENGTH = "inference-header-content-length"
+_DECISION = {"name": "decision", "datatype": "BYTES", "shape": [-1]}
 
 
 class KServe:
@@ -64,6 +65,7 @@ class KServe:
                 {"name": "label", "datatype": "BYTES", "shape": [-1]},
                 {"name": "score", "datatype": "FP32", "shape": [-1]},
                 {"name": "scores", "datatype": "FP32", "shape": [-1, len(classifier.manifest.labels)]},
+                *([] if classifier.manifest.accepts_from is None else [_DECISION]),
             ],
             "parameters": {"labels": classifier.manifest.labels},
         }
@@ -89,7 +91,12 @@ class KServe:
                 [score for prediction in predictions for score in prediction.scores.values()],
             ),
         }
+        if classifier.manifest.accepts_from is not None:
+            decisions = [prediction.decision for prediction in predictions]
+            flat["decision"] = {"datatype": "BYTES", "shape": [count]}, decisions
         wanted = [output.name for output in asked.outputs] if asked.outputs else list(flat)
+        if absent := set(wanted) - set(flat):
+            raise Problem(422, "bad_tensor", f"this model has no output {absent.pop()!r}")
         outputs = [({"name": output, **flat[output][0]}, flat[output][1], asked.binary(output)) for output in wanted]
         content = {"model_name": name, "model_version": "1", "id": asked.id or request.state.request_id}
         answer, head = encode_response(content, outputs)

@@ -44,7 +44,7 @@ class InputTensor(BaseModel):
 class _OutputWanted(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    name: Literal["label", "score", "scores"]
+    name: Literal["label", "score", "scores", "decision"]
     parameters: Parameters = Field(default_factory=dict)
 
 
@@ -55,7 +55,7 @@ class InferRequest(BaseModel):
 
     id: Annotated[str, Field(max_length=200)] | None = None
     inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=2, fail_fast=True)]
-    outputs: Annotated[list[_OutputWanted], Field(max_length=3, fail_fast=True)] | None = None
+    outputs: Annotated[list[_OutputWanted], Field(max_length=4, fail_fast=True)] | None = None
     parameters: Parameters = Field(default_factory=dict)
 
     def binary(self, output: str) -> bool:

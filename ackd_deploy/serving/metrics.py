@@ -40,6 +40,7 @@ class Metrics:
         self._padded = Counter("padded_tokens", "Tokens run through the model, padding included.", **made)
         self._truncated = Counter("truncated_texts", "Texts of which tokens were not read.", **made)
         self._predictions = Counter("predictions", "Texts by predicted label.", ["label"], **made)
+        self._decisions = Counter("decisions", "Texts by decision, of models that abstain.", ["outcome"], **made)
         self._rejected = Counter("rejected", "Requests refused, by reason.", ["code"], **made)
         self._queue = Gauge("queue_rows", "Texts waiting now.", multiprocess_mode="livesum", **made)
         self._ready = Gauge("ready_workers", "Workers that are ready.", multiprocess_mode="livesum", **made)
@@ -63,11 +64,13 @@ class Metrics:
         """Count a refused request by the code of its problem."""
         self._child(self._rejected, code).inc()
 
-    def prediction(self, label: str, truncated: bool) -> None:
+    def prediction(self, label: str, truncated: bool, decision: str | None = None) -> None:
         """Count one text's prediction."""
         self._child(self._predictions, label if label in self._label_names else "other").inc()
         if truncated:
             self._truncated.inc()
+        if decision is not None:
+            self._child(self._decisions, decision).inc()
 
     def batch(self, rows: int, tokens: int, padded: int, seconds: float) -> None:
         """See batcher.Observer."""

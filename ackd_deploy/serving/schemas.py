@@ -74,6 +74,11 @@ class Result(BaseModel):
     label: str = Field(description="The best label; for regression, score.")
     score: float = Field(description="Its probability; for regression, the value.")
     labels: list[str] | None = Field(None, description="Multi-label models: all labels that apply; there may be none.")
+    decision: Literal["accept", "review"] | None = Field(
+        None,
+        description="Models that abstain: 'review' where the model is not sure enough of its answer, for a person to "
+        "look at.",
+    )
     truncated: bool = Field(description="Whether tokens of the text were not read.")
     num_tokens: int = Field(description="Tokens of the whole text, special ones included.")
     scores: dict[str, float] | None = Field(None, description="On request: every label's score.")

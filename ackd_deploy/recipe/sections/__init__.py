@@ -5,10 +5,11 @@ from ackd_deploy.recipe.sections.card import Card
 from ackd_deploy.recipe.sections.contrastive import Cdl, Negatives, Sar
 from ackd_deploy.recipe.sections.data import Data, HeldOut, HubSplit
 from ackd_deploy.recipe.sections.distill import Distill, Method
-from ackd_deploy.recipe.sections.export import Export, Gates, Variant
+from ackd_deploy.recipe.sections.export import Abstain, Export, Gates, Variant
 from ackd_deploy.recipe.sections.models import Finetune, LayerMap, Student, Teacher
 
 __all__ = [
+    "Abstain",
     "Card",
     "Cdl",
     "Data",

@@ -8,12 +8,41 @@ from pydantic import Field, model_validator
 
 from ackd_deploy.recipe.sections.base import Count, NonNegative, Positive, Section, Share
 
-__all__ = ["CALIBRATED", "Export", "Gates", "Variant"]
+__all__ = ["CALIBRATED", "Abstain", "Export", "Gates", "Variant"]
 
 Variant = Literal["fp32", "int8_dynamic", "int8_static", "int8_weight_only", "openvino", "openvino_fp32", "fp16"]
 
 # Variants that cannot be made without rows of the training data.
 CALIBRATED = frozenset({"int8_static", "fp16"})
+
+
+class Abstain(Section):
+    """What abstention is for: right answers among those that are accepted, or a share that is accepted."""
+
+    precision: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
+        None,
+        description="Share of right answers among the accepted ones; as many as possible are accepted. It is reached "
+        "with a probability of 90 % over draws of the tuning rows, or the export ends with exit code 3.",
+    )
+    coverage: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
+        None, description="Share of the texts whose answer is accepted; one of the two is given."
+    )
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Abstain:
+        if (self.precision is None) == (self.coverage is None):
+            raise ValueError("give one of precision and coverage")
+        return self
+
+    @property
+    def target(self) -> Literal["precision", "coverage"]:
+        """Which of the two was given."""
+        return "coverage" if self.precision is None else "precision"
+
+    @property
+    def goal(self) -> float:
+        """Its value."""
+        return self.precision or self.coverage or 0.0
 
 
 class Export(Section):
@@ -49,12 +78,15 @@ class Export(Section):
     fit_temperature: bool = Field(
         False, description="Fit one temperature on a slice of train, so that scores are closer to frequencies."
     )
-
     thresholds: Literal["tune"] | None = Field(
         None,
         description="'tune': the score from which each label of a multi-label task applies, or the positive one of two "
         "classes (the second, or that of data.metric 'f1:CLASS'), is the best for the deciding metric on "
         "data.tuning_rows. Absent: 1/2, or the largest score.",
+    )
+    abstain: Abstain | None = Field(
+        None,
+        description="Answers below a confidence, chosen on data.tuning_rows, are marked for review. Absent: none are.",
     )
 
     @model_validator(mode="after")
