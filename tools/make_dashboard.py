@@ -27,6 +27,7 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("Requests a second, by status", "reqps", rate("ackd_requests_total", "status", '{route=~"classify|v2_infer"}')),
     ("Latency of /classify", "s", quantiles("ackd_request_seconds", '{route="classify"}')),
     ("Texts a second, by label", "ops", rate("ackd_predictions_total", "label")),
+    ("Texts a second, by decision", "ops", rate("ackd_decisions_total", "outcome")),
     ("Waiting for the model", "s", quantiles("ackd_queue_seconds")),
     ("Texts waiting", "short", [("sum(ackd_queue_rows)", "rows")]),
     ("One run of the model", "s", quantiles("ackd_batch_seconds")),

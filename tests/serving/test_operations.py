@@ -26,7 +26,7 @@ def known_metrics() -> set[str]:
     metrics = Metrics()
     metrics.request("classify", 200, 0.1)
     metrics.rejected("x")
-    metrics.prediction("x", True)
+    metrics.prediction("x", True, "review")
     metrics.serving(model="m", variant="v", version="1", runtime="r", labels=["x"])
     families = text_string_to_metric_families(metrics.render().decode())
     return {sample.name for family in families for sample in family.samples}
