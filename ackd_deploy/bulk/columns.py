@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ackd_deploy.artifact.schema import Columns, Manifest
-from ackd_deploy.bulk.predict import FIGURES
+from ackd_deploy.bulk.predict import figure_kinds
 from ackd_deploy.data.problems import listed
 from ackd_deploy.data.reading import Records
 from ackd_deploy.errors import UsageError
@@ -67,17 +67,22 @@ def text_columns(manifest: Manifest, text: str | None = None, pair: str | None =
     return TextColumns(first, second)
 
 
-def answer_prefix(columns: Iterable[str], given: str | None = None) -> str:
+def answer_prefix(columns: Iterable[str], given: str | None = None, *, abstains: bool = False) -> str:
     """Return what stands before the names of the answers' columns, so that none has a name of the file's.
 
     Nothing where no name clashes, else ``predicted_`` before all of them; ``given`` decides otherwise.
 
+    Args:
+        columns: of the file.
+        given: the prefix; None: chosen.
+        abstains: whether the answers have a decision.
+
     Raises:
         UsageError: names clash also with that.
     """
-    present = set(columns)
+    present, names = set(columns), figure_kinds(abstains=abstains)
     for prefix in ("", PREFIX) if given is None else (given,):
-        clashes = [prefix + name for name in FIGURES if prefix + name in present]
+        clashes = [prefix + name for name in names if prefix + name in present]
         if not clashes:
             return prefix
     raise UsageError(

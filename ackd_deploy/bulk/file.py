@@ -119,6 +119,7 @@ def _described(given: FileJob) -> tuple[Job, TextColumns]:
         on_error=given.on_error,
         batch_size=given.batch_size,
         part_rows=given.part_rows,
+        abstains=manifest.accepts_from is not None,
     )
     return job, columns
 
@@ -126,7 +127,7 @@ def _described(given: FileJob) -> tuple[Job, TextColumns]:
 def _surveyed(given: FileJob, job: Job, columns: TextColumns) -> State:
     found = survey(given.input, columns, unwritable=unwritable(given.output), skip=given.on_error == "skip")
     # Told before the first row is computed.
-    answer_prefix(found.columns, given.prefix)
+    answer_prefix(found.columns, given.prefix, abstains=job.abstains)
     return State(job=job, survey=found)
 
 

@@ -39,6 +39,7 @@ class Job(_Record):
         on_error: ``stop`` or ``skip``.
         batch_size: rows that run together.
         part_rows: records of a part. Texts are sorted by length within one.
+        abstains: whether the artifact decides which answers are for a person to review.
     """
 
     version: int = 1
@@ -53,6 +54,7 @@ class Job(_Record):
     on_error: str
     batch_size: int
     part_rows: int
+    abstains: bool = False
 
 
 class State(_Record):

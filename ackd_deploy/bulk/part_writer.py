@@ -11,7 +11,7 @@ from ackd_deploy.bulk.columns import answer_prefix
 from ackd_deploy.bulk.formats import Column, make_format
 from ackd_deploy.bulk.items import Item
 from ackd_deploy.bulk.job import JobFolder, Part, State
-from ackd_deploy.bulk.predict import FIGURES, figures
+from ackd_deploy.bulk.predict import figure_kinds, figures
 from ackd_deploy.errors import DataError
 from ackd_deploy.runtime import Classifier
 
@@ -49,7 +49,7 @@ class PartWriter:
         self._classifier = classifier
         self._job = state.job
         self._folder = JobFolder(output)
-        self._prefix = answer_prefix(state.survey.columns, state.job.prefix)
+        self._prefix = answer_prefix(state.survey.columns, state.job.prefix, abstains=state.job.abstains)
         self._format = make_format(output, output_columns(state), classifier.manifest.labels, source)
 
     def write(self, index: int, items: Sequence[Item]) -> Part:
@@ -74,6 +74,7 @@ class PartWriter:
 
 def output_columns(state: State) -> list[Column]:
     """Return the input's columns and the answers'."""
-    prefix = answer_prefix(state.survey.columns, state.job.prefix)
+    abstains = state.job.abstains
+    prefix = answer_prefix(state.survey.columns, state.job.prefix, abstains=abstains)
     own = [Column(name, kind) for name, kind in state.survey.columns.items()]
-    return own + [Column(prefix + name, kind) for name, kind in FIGURES.items()]
+    return own + [Column(prefix + name, kind) for name, kind in figure_kinds(abstains=abstains).items()]

@@ -9,10 +9,10 @@ from ackd_deploy.bulk.formats.base import Kind
 from ackd_deploy.runtime import Classifier, Prediction
 from ackd_deploy.tasks.text import Text, split
 
-__all__ = ["FIGURES", "answer", "figures", "predictions"]
+__all__ = ["answer", "figure_kinds", "figures", "predictions"]
 
 # What is written of each prediction, in this order.
-FIGURES: dict[str, Kind] = {
+_FIGURES: dict[str, Kind] = {
     "label": "string",
     "score": "float",
     "labels": "labels",
@@ -20,6 +20,11 @@ FIGURES: dict[str, Kind] = {
     "truncated": "bool",
     "num_tokens": "int",
 }
+
+
+def figure_kinds(*, abstains: bool) -> dict[str, Kind]:
+    """Return what is written of each prediction, in this order; ``decision`` where the artifact abstains."""
+    return {**_FIGURES, "decision": "string"} if abstains else _FIGURES
 
 
 def predictions(
@@ -41,13 +46,13 @@ def answer(text: Text, prediction: Prediction) -> dict[str, Any]:
 
 
 def figures(prediction: Prediction) -> dict[str, Any]:
-    """Return what is written of one prediction, by the names of `FIGURES`; scores have six decimals."""
+    """Return what is written of one prediction, by the names of `figure_kinds`; scores have six decimals."""
     return {
         "label": prediction.label,
         "score": round(prediction.score, 6),
         "labels": list(prediction.labels),
         "scores": {name: round(score, 6) for name, score in prediction.scores.items()},
-        **({} if prediction.decision is None else {"decision": prediction.decision}),
         "truncated": prediction.truncated,
         "num_tokens": prediction.num_tokens,
+        **({} if prediction.decision is None else {"decision": prediction.decision}),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -108,12 +109,18 @@ def test_a_model_that_never_abstains_says_nothing_of_it(service: Service) -> Non
         assert [output["name"] for output in plain.get("/v2/models/tiny").json()["outputs"]][-1] == "scores"
 
 
-def test_predict_writes_the_decision(artifact: Path) -> None:
+def test_predict_writes_the_decision(artifact: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["predict", "--artifact", str(artifact), "--threads", "1", *SENTENCES])
     assert done.exit_code == 0, done.output
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     offline = Classifier.load(artifact, threads=1).classify(SENTENCES)
     assert [line["decision"] for line in lines] == [answer.decision for answer in offline]
+    (tmp_path / "in.csv").write_text("text\n" + "".join(f'"{text}"\n' for text in SENTENCES))
+    given = ["predict", "--artifact", str(artifact), "--threads", "1", "--input", str(tmp_path / "in.csv")]
+    done = CliRunner().invoke(cli, [*given, "--output", str(tmp_path / "out.csv")])
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["decision"] for row in csv.DictReader(file)] == [answer.decision for answer in offline]
 
 
 def with_browser(test: object) -> object:
