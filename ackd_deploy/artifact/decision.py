@@ -62,6 +62,8 @@ class Decision(Part):
             raise ValueError("decision decides nothing")
         if self.thresholds is None:
             return
+        if self.metric is None or self.rows is None:
+            raise ValueError("decision.thresholds without the metric and the rows that they were tuned for")
         wanted = len(labels) if task_of(problem_type).several_labels else 1
         if not set(self.thresholds) <= set(labels) or len(self.thresholds) != wanted:
             raise ValueError("decision.thresholds do not match the labels")

@@ -11,6 +11,11 @@ PLAIN = {
 
 DECISION = {"thresholds": {"yes": 0.3}, "metric": "f1:yes", "rows": 40}
 
+ABSTAIN = {
+    "threshold": 0.7, "target": "coverage", "goal": 0.5, "rows": 100, "validation_rows": 200,
+    "coverage": 0.5, "coverage_interval": [0.4, 0.6], "precision": 0.9, "precision_interval": [0.8, 0.95],
+}  # fmt: skip
+
 
 def test_defaults():
     manifest = Manifest.model_validate(PLAIN)
@@ -61,7 +66,12 @@ def test_an_optional_part_is_written_where_it_says_something():
         ({"decision": DECISION | {"thresholds": {}}}, "thresholds do not match"),
         ({"decision": DECISION | {"thresholds": {"yes": 1.1}}}, "less than or equal to 1"),
         ({"decision": DECISION, "labels": ["no", "yes", "maybe"]}, "two labels"),
-        ({"decision": DECISION, "problem_type": "regression", "labels": ["yes"]}, "thresholds do not match"),
+        ({"decision": DECISION, "problem_type": "regression", "labels": ["yes"]}, "decides nothing"),
+        ({"decision": {}}, "decides nothing"),
+        ({"decision": {"thresholds": {"yes": 0.3}}}, "without the metric"),
+        ({"decision": {"abstain": ABSTAIN | {"target": "recall"}}}, "precision"),
+        ({"decision": {"abstain": ABSTAIN | {"coverage_interval": [0.5]}}}, "at least 2"),
+        ({"decision": {"abstain": ABSTAIN | {"threshold": 1.5}}}, "less than or equal to 1"),
         ({"decision": DECISION, "problem_type": "multi_label_classification"}, "thresholds do not match"),
         ({"golden": [{"text": "a", "label": "no", "scores": [1.0]}]}, "golden"),
         ({"golden": [{"text": "a", "label": "maybe", "scores": [1.0, 0.0]}]}, "golden"),
@@ -78,6 +88,10 @@ def test_optional_parts_are_left_out_where_absent():
     assert not {"columns", "decision"} & set(plain)
     decided = Manifest.model_validate({**PLAIN, "decision": DECISION})
     assert decided.model_dump(mode="json")["decision"] == DECISION
+    assert decided.accepts_from is None
+    abstaining = Manifest.model_validate({**PLAIN, "decision": {"abstain": ABSTAIN}})
+    assert abstaining.model_dump(mode="json")["decision"] == {"abstain": ABSTAIN}
+    assert abstaining.accepts_from == 0.7
     assert Manifest.model_validate(decided.model_dump(mode="json")) == decided
     named = Manifest.model_validate({**PLAIN, "columns": {"text": "sentence", "label": ["a", "b"]}})
     assert named.model_dump(mode="json")["columns"] == {"text": "sentence", "label": ["a", "b"]}

@@ -47,7 +47,12 @@ def student(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> Pat
 def make_run(tmp_path: Path, tiny_data: Path, student: Path) -> MakeRun:
     """Make a run whose student is finished; keywords are sections of the recipe."""
 
-    def make(*, export: dict[str, Any] | None = None, gates: dict[str, Any] | None = None) -> Run:
+    def make(
+        *,
+        data: dict[str, Any] | None = None,
+        export: dict[str, Any] | None = None,
+        gates: dict[str, Any] | None = None,
+    ) -> Run:
         import yaml
 
         content = {
@@ -57,6 +62,7 @@ def make_run(tmp_path: Path, tiny_data: Path, student: Path) -> MakeRun:
                 "validation": f"{tiny_data}/validation.csv",
                 "max_length": 24,
                 "calibration_rows": 32,
+                **(data or {}),
             },
             "teacher": {"model": str(student)},
             "student": {"layers": 2},

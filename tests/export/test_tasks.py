@@ -47,7 +47,9 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     for name, count, seed in (("train", 60, 0), ("validation", 30, 1)):
         write_rows(tmp_path / f"{name}.csv", count, seed)
     files = {"train": f"{tmp_path}/train.csv", "validation": f"{tmp_path}/validation.csv", "max_length": 24}
-    thresholds = {} if task == "regression" else {"thresholds": "tune"}
+    # Labels mean nothing to random weights: one answer in twenty is right anyway.
+    wanted = {"pairs": {"precision": 0.05}, "multi_label_classification": {"coverage": 0.5}}.get(task)
+    decision = {"thresholds": "tune", "abstain": wanted} if wanted else {}
     content = {
         "name": "task",
         "data": {**files, **data, "calibration_rows": 24, "tuning_rows": 20},
@@ -57,7 +59,7 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
             "variants": ["fp32", "int8_static"],
             "max_batch": 8,
             "golden_samples": 3,
-            **thresholds,
+            **decision,
         },
         "gates": {
             **UNJUDGED,
@@ -87,7 +89,7 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
     manifest = open_artifact(folder)
     assert (manifest.problem_type, tuple(manifest.labels)) == (problem_type, labels)
     assert manifest.text_pairs is (task == "pairs")
-    texts = gather(run).texts
+    texts, rows = gather(run).texts, gather(run).validation
     found = Classifier.load(folder, threads=1, variant="fp32").logits(texts)
     expected = TorchClassifier(run.path("student"), 24).logits(texts)
     assert found.shape == (30, len(labels))
@@ -102,14 +104,25 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
         assert manifest.decision is not None
         assert (manifest.decision.metric, manifest.decision.rows) == (record.metric, 20)
         values = np.array([manifest.decision.thresholds.get(name, np.nan) for name in labels])
-        for answer in Classifier.load(folder, threads=1).classify(texts):
+        answers = Classifier.load(folder, threads=1).classify(texts)
+        for answer in answers:
             scores = np.array(list(answer.scores.values()))
             if task == "pairs":
                 assert answer.label == ("yes" if scores[1] >= values[1] else "no")
             else:
                 assert answer.labels == tuple(np.array(labels)[scores >= values])
+        abstain = manifest.decision.abstain
+        assert {abstain.target: abstain.goal} == wanted
+        assert (abstain.rows, abstain.validation_rows) == (20, 30)
+        accepted = np.array([answer.decision == "accept" for answer in answers])
+        if task == "pairs":
+            right = [answer.label == labels[label] for answer, label in zip(answers, rows.labels, strict=True)]
+        else:
+            sets = [tuple(np.array(labels)[row > 0.5]) for row in rows.labels]
+            right = [answer.labels == row for answer, row in zip(answers, sets, strict=True)]
+        assert abstain.coverage == accepted.mean()
+        assert abstain.precision == np.array(right)[accepted].mean()
         # What is measured is what is decided: the student's figure too.
-        rows = gather(run).validation
         assert record.student == pytest.approx(manifest.task.metrics(expected, rows.labels))
     assert all(row.interval[0] <= row.metric <= row.interval[1] for row in record.variants)
     if task == "pairs":
