@@ -5,21 +5,27 @@ from __future__ import annotations
 import pytest
 
 from ackd_deploy.artifact import Abstain
+from ackd_deploy.check.latency import Timing
 from ackd_deploy.errors import GateFailed, RecipeError
-from ackd_deploy.export import export_run
+from ackd_deploy.export import export_run, timing
 from ackd_deploy.export.abstaining import _compare
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import EXPORT
 
 
-def test_a_precision_that_no_threshold_reaches_ends_the_export(make_run):
+def test_a_precision_that_no_threshold_reaches_ends_the_export(make_run, monkeypatch):
     run = make_run(
         data={"tuning_rows": 40},
         export={"variants": ["fp32"], "abstain": {"precision": 0.99}},
     )
-    with pytest.raises(
-        GateFailed, match=r"no threshold reaches the precision 0\.99 on \d+ tuning rows; the best"
-    ) as error:
+
+    def timings(systems, workloads, **_):
+        one = {s.name: Timing(s.name, (1.0,) * 3, (1.0,) * 3, None, 0.1, 1, 1) for s in systems}
+        return dict.fromkeys(workloads, one)
+
+    monkeypatch.setattr(timing, "measure", timings)
+    message = r"no threshold reaches the precision 0\.99 on \d+ tuning rows; the best"
+    with pytest.raises(GateFailed, match=message) as error:
         export_run(run, table=False)
     assert error.value.exit_code == 3
     assert "takes 230 data.tuning_rows at least" in error.value.hint
