@@ -19,7 +19,7 @@ _LOCK = ".lock"
 _OWN = frozenset(
     {
         "recipe.yaml", "run.json", "metrics.jsonl", "encoded", "tokenizer", "teacher", "student", "baselines", "bank",
-        "predictions", "checkpoints", "artifact", "report", "ablation", "sweep", _LOCK,
+        "predictions", "checkpoints", "profile.json", "skipped.jsonl", "artifact", "report", "ablation", "sweep", _LOCK,
     }
 )  # fmt: skip
 _OWN_PREFIXES = (".tmp-", ".old-")

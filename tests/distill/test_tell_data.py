@@ -5,6 +5,7 @@ import json
 from ackd_deploy.data.profile import Profile
 from ackd_deploy.distill.pipeline import opened_context
 from ackd_deploy.distill.tell_data import tell_data
+from ackd_deploy.run import Run
 
 
 def told(run, capsys):
@@ -31,4 +32,9 @@ def test_the_profile_is_kept_and_wrong_labels_are_told(new_run, tiny_data, tmp_p
     profile = Profile.model_validate(json.loads(run.path("profile.json").read_text(encoding="utf-8")))
     assert [(part.name, part.rows) for part in profile.parts] == [("train", 97), ("validation", 32)]
     assert profile.lengths.unit == "tokens"
+    # --fresh knows both files as the run's own.
+    run.path("skipped.jsonl").write_text("{}\n", encoding="utf-8")
+    Run.open(run.folder, run.recipe, fresh=True)
+    assert not run.path("profile.json").exists()
+    assert not run.path("skipped.jsonl").exists()
     assert {entry.name: entry.rows["train"] for entry in profile.classes} == {"negative": 49, "positive": 48}
