@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,7 +89,7 @@ def label_sets(
             )
             continue
         names_of_row = [name for value in values if (name := reader.name(number, value)) is not None]
-        for name in {name for name in names_of_row if names_of_row.count(name) > 1}:
+        for name in [name for name, count in Counter(names_of_row).items() if count > 1]:
             problems.add(f"label {name!r} twice in column {column!r}", number, "a row lists each of its labels once")
         given.append(names_of_row)
     problems.raise_if_any()
