@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.artifact import Decision, Golden, Manifest, VariantInfo, write_artifact
+from ackd_deploy.artifact import Decision, Golden, Manifest, Quality, VariantInfo, write_artifact
 
 SENTENCES = [
     "a warm and funny film about friendship",
@@ -138,6 +138,7 @@ def build_artifact(
             inputs=inputs,
             text_pairs=pairs,
             temperature=temperature,
+            quality=Quality(metric="accuracy", value=0.875, rows=32, metrics={"accuracy": 0.875}),
             chosen=chosen,
             variants=[
                 VariantInfo(name="fp32", file=files["fp32"], precision="fp32"),

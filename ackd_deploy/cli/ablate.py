@@ -55,11 +55,13 @@ def command(
     if not is_first():
         return
 
+    from ackd_deploy.check.finished import held_against
     from ackd_deploy.experiments.ablation_report import ablation_json, ablation_table, write_ablation
     from ackd_deploy.experiments.comparison import compare_series
+    from ackd_deploy.tasks.metric_names import metric_name
 
-    task = run.task
-    results = {held_out: compare_series(task, series) for held_out, series in everything.items()}
+    task, against = run.task, held_against(run)
+    results = {held_out: compare_series(task, series, against) for held_out, series in everything.items()}
     teacher = run.record(TEACHER)
     facts: dict[str, Any] = {
         "recipe": run.recipe.name,
@@ -76,7 +78,8 @@ def command(
         return
     for held_out, rows in results.items():
         figures, count = teacher.held_out(held_out)
-        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {100 * figures[rows[0].metric]:.2f}"
+        shown = metric_name(rows[0].metric).show(figures[rows[0].metric], 2)
+        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {shown}"
         console.print_table(ablation_table(rows, title=title))
     console.log("* significant: the 95 % interval over seeds and rows excludes 0")
     console.log(f"written: {', '.join(map(str, files))}")

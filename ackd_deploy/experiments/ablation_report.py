@@ -13,29 +13,32 @@ from rich.table import Table
 from ackd_deploy.experiments.comparison import REFERENCES
 from ackd_deploy.experiments.records import GapRecord, MethodRecord
 from ackd_deploy.files import atomic_file, write_json, write_text
+from ackd_deploy.tasks.metric_names import MetricName, metric_name
 
 __all__ = ["ablation_json", "ablation_table", "write_ablation"]
 
 
 def ablation_table(rows: Sequence[MethodRecord], *, title: str) -> Table:
-    """Return the printed table; figures in points (hundredths)."""
-    table = Table(title=title)
+    """Return the printed table; shares and their differences in % and points."""
+    table, facts = Table(title=title), metric_name(rows[0].metric)
     table.add_column("method")
-    table.add_column(f"{rows[0].metric} (mean ± sd)", justify="right")
+    table.add_column(f"{facts.title} (mean ± sd)", justify="right")
     table.add_column("seeds", justify="right")
     for reference in REFERENCES:
         table.add_column(f"vs {reference} [95 %]", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right")
     for row in rows:
-        spread = "" if row.std is None else f" ± {100 * row.std:.2f}"
-        gaps = [_gap(row.differences[name]) if name in row.differences else "" for name in REFERENCES]
-        table.add_row(row.method, f"{100 * row.mean:.2f}{spread}", str(len(row.seeds)), *gaps, f"{row.seconds:.0f}")
+        spread = "" if row.std is None else f" ± {facts.show(row.std, 2)}"
+        gaps = [_gap(row.differences[name], facts) if name in row.differences else "" for name in REFERENCES]
+        method = row.method + (" (not above chance)" if row.above_chance is False else "")
+        table.add_row(method, f"{facts.show(row.mean, 2)}{spread}", str(len(row.seeds)), *gaps, f"{row.seconds:.0f}")
     return table
 
 
-def _gap(gap: GapRecord) -> str:
+def _gap(gap: GapRecord, facts: MetricName) -> str:
     mark = " *" if gap.beyond_noise else ""
-    return f"{100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]{mark}"
+    mean, low, high = (facts.show_difference(value, 2) for value in (gap.mean, gap.low, gap.high))
+    return f"{mean} [{low}, {high}]{mark}"
 
 
 def ablation_json(results: Mapping[str, Sequence[MethodRecord]], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,16 +75,18 @@ def _plot(results: Mapping[str, Sequence[MethodRecord]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     methods = [row.method for row in results["validation"]]
+    facts = metric_name(results["validation"][0].metric)
+    factor = 100 if facts.kind == "share" else 1
     figure = Figure(figsize=(6.0 * len(results) + 1.0, 0.5 * len(methods) + 1.4), layout="constrained")
     panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
     for axes, (held_out, rows) in zip(panels, results.items(), strict=True):
         for place, row in enumerate(rows):
-            values = [100 * value for value in row.values]
-            mean, spread = 100 * row.mean, 100 * (row.std or 0.0)
+            values = [factor * value for value in row.values]
+            mean, spread = factor * row.mean, factor * (row.std or 0.0)
             axes.plot(values, [place] * len(values), "o", color="#4477aa", alpha=0.45, markersize=5)
             axes.errorbar(mean, place, xerr=spread, fmt="D", color="#222222", capsize=4, markersize=5)
         axes.set_title(f"{held_out} rows")
-        axes.set_xlabel(f"{rows[0].metric} in points: each seed, mean ± standard deviation")
+        axes.set_xlabel(f"{facts.heading}: each seed, mean ± standard deviation")
         axes.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(methods)), methods)
     panels[0].invert_yaxis()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ackd_deploy.check.quality import Against, above_chance
 from ackd_deploy.experiments.records import GapRecord, MethodRecord
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.paired import Difference, pooled_difference
@@ -67,8 +68,14 @@ def difference(task: Task, series: Series, reference: Series) -> Difference:
     return pooled_difference(task, [seed_pairs(series, reference)], series.labels)
 
 
-def compare_series(task: Task, everything: list[Series]) -> list[MethodRecord]:
-    """Return a record for each method, with its differences to ``kd`` and ``finetune``, if any."""
+def compare_series(task: Task, everything: list[Series], against: Against | None = None) -> list[MethodRecord]:
+    """Return a record for each method, with its differences to ``kd`` and ``finetune``, if any.
+
+    Args:
+        task: decides the metric.
+        everything: a series for each method.
+        against: what each training is held against; None: that is not told.
+    """
     found = {series.method: series for series in everything}
     records = []
     for series in everything:
@@ -84,9 +91,15 @@ def compare_series(task: Task, everything: list[Series]) -> list[MethodRecord]:
                 std=deviation,
                 seconds=float(np.mean(series.seconds)),
                 differences={name: _gap(difference(task, series, found[name])) for name in references},
+                above_chance=None if against is None else _above_chance(task, series, against),
             )
         )
     return records
+
+
+def _above_chance(task: Task, series: Series, against: Against) -> bool:
+    judged = (above_chance(series.method, task, logits, series.labels, against) for logits in series.logits)
+    return all(result.verdict == "pass" for result in judged)
 
 
 def _gap(found: Difference) -> GapRecord:

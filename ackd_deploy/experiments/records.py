@@ -33,3 +33,5 @@ class MethodRecord(Record):
     """Of one training, on average."""
     differences: dict[str, GapRecord]
     """To the methods ``kd`` and ``finetune``, by name, where they are."""
+    above_chance: bool | None = None
+    """Whether each of its trainings passes the gate of that name; None where the run has no baselines."""

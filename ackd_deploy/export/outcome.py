@@ -18,6 +18,7 @@ from ackd_deploy.run.records import CalibrationRecord, ExportRecord, LatencyReco
 from ackd_deploy.runtime import cpu_info, effective_cpus
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import expected_calibration_error
+from ackd_deploy.tasks.metric_names import metric_name
 
 __all__ = ["calibration_record", "export_record", "print_variants", "refusal"]
 
@@ -79,7 +80,8 @@ def print_variants(record: ExportRecord, *, distilled: bool) -> None:
     """
     student, teacher = ("student", "teacher") if distilled else ("classifier", "classifier")
     note = (
-        f"{record.metric} and agreement with the {student} in % of {record.validation_rows:,} validation rows; time "
+        f"{metric_name(record.metric).described} and agreement with the {student} in % of {record.validation_rows:,} "
+        "validation rows; time "
         f"over that of the {teacher} in PyTorch, {in_words(record.latency.threads)}, {record.cpu.model}; "
         f"chosen for {'one text at a time' if record.workload == 'single' else 'batches'}"
     )

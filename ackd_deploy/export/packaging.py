@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ackd_deploy.artifact import Columns, Decision, Golden, Manifest, VariantInfo, seal, write_artifact
+from ackd_deploy.artifact import Columns, Decision, Golden, Manifest, Quality, VariantInfo, seal, write_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed
 from ackd_deploy.export.card_info import card_info
 from ackd_deploy.export.selection import kept
@@ -73,6 +73,7 @@ def make_manifest(
     golden: Sequence[Golden] = (),
     decision: Decision | None = None,
     provenance: dict[str, object] | None = None,
+    quality: Quality | None = None,
 ) -> Manifest:
     """Describe an artifact that holds these variants."""
     run, inputs, graph = setting.run, setting.inputs, setting.graph
@@ -116,6 +117,7 @@ def make_manifest(
             **(provenance or {}),
         },
         columns=data_columns(run.recipe.data),
+        quality=quality,
         card=card_info(run.recipe, winner.precision),
         decision=decision or setting.decision,
     )
@@ -169,6 +171,7 @@ def final_artifact(
     setting: ExportSetting,
     gates: Sequence[GateRecord],
     golden: Sequence[Golden],
+    quality: Quality,
     decision: Decision | None = None,
 ) -> Path:
     """Write the run's artifact: the chosen variant, the others that passed, and the fallback.
@@ -179,6 +182,7 @@ def final_artifact(
         setting: the export.
         gates: of all variants, for the manifest.
         golden: samples with the winner's answers.
+        quality: of the winner.
         decision: of the artifact; None: the setting's.
 
     Raises:
@@ -195,7 +199,14 @@ def final_artifact(
         copy_reader_files(setting.inputs.student, folder)
         _place(passing, chosen.variant.name, folder)
         return make_manifest(
-            setting, passing, chosen.variant.name, gates=gates, golden=golden, decision=decision, provenance=provenance
+            setting,
+            passing,
+            chosen.variant.name,
+            gates=gates,
+            golden=golden,
+            decision=decision,
+            provenance=provenance,
+            quality=quality,
         )
 
     final = setting.run.path("artifact")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ackd_deploy import console
 from ackd_deploy.artifact import Decision
+from ackd_deploy.check.accuracy import per_class_record
 from ackd_deploy.check.finished import model_gates
 from ackd_deploy.check.gates import failures
 from ackd_deploy.check.quality import refused_model
@@ -20,6 +21,7 @@ from ackd_deploy.export.graph import export_graph
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.outcome import calibration_record, export_record, print_variants, refusal
 from ackd_deploy.export.packaging import final_artifact, provisional_artifact
+from ackd_deploy.export.quality import measured_quality
 from ackd_deploy.export.reference import student_reference
 from ackd_deploy.export.selection import choose, fallback
 from ackd_deploy.export.setting import ExportSetting
@@ -89,9 +91,11 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         gates = [gate for variant in record.variants for gate in variant.gates]
         if (spare := fallback(reports, run.recipe)) is not None and spare.refusals(run.recipe):
             console.log(f"{spare.name} stays in the artifact: its answers are right, and it runs on any processor")
-        final = final_artifact(reports, winner, setting, gates, golden, decision)
-    ended = {"calibration": calibration, "seconds": time.monotonic() - started, "artifact": final.name}
-    run.finish(EXPORT, record.model_copy(update={**ended, "decision": decision}))
+        quality = measured_quality(logits, setting)
+        per_class = per_class_record(setting.task, logits, rows.labels, setting.inputs.labels)
+        final = final_artifact(reports, winner, setting, gates, golden, quality, decision)
+    ended = {"calibration": calibration, "per_class": per_class, "decision": decision, "artifact": final.name}
+    run.finish(EXPORT, record.model_copy(update={**ended, "seconds": time.monotonic() - started}))
     return final
 
 

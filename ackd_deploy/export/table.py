@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ackd_deploy.run.records import VariantRecord
+from ackd_deploy.tasks.metric_names import metric_name
 
 __all__ = ["variants_table"]
 
@@ -33,15 +34,16 @@ def variants_table(
     too wide for a terminal of 80 columns.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=note, caption_justify="left")
-    for name in ("variant", metric, "agree", "MB", "1 text", "batch", "p50 ms", "gates"):
+    facts = metric_name(metric)
+    for name in ("variant", facts.title, "agree", "MB", "1 text", "batch", "p50 ms", "gates"):
         table.add_column(name, justify="left" if name in ("variant", "gates") else "right", no_wrap=True)
-    table.add_row(student, f"{100 * student_metric:.1f}", *["-"] * 5, "-", style="dim")
+    table.add_row(student, facts.show(student_metric), *["-"] * 5, "-", style="dim")
     for row in rows:
         served = row.name == chosen
         agreement, single = row.gate("agreement"), row.timings.get("single")
         table.add_row(
             Text(row.name, style="bold" if served else ""),
-            _figure(row.metric, 100, 1),
+            facts.show(row.metric),
             _figure(agreement.figure if agreement else None, 100, 1),
             _figure(row.size_mb, 1, 1),
             _figure(row.latency_ratios.get(f"single to {teacher}"), 1, 2),

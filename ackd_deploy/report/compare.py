@@ -11,13 +11,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ackd_deploy.check.finished import held_against
+from ackd_deploy.check.quality import Against, above_chance
 from ackd_deploy.errors import ArtifactError, DataError, UsageError
-from ackd_deploy.report.summary import MISSING, number, percent
+from ackd_deploy.report.summary import MISSING, number
 from ackd_deploy.run import Run, Stage
 from ackd_deploy.run.predictions import Predictions, read_predictions
 from ackd_deploy.run.records import ModelRecord
+from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.intervals import metric_interval
+from ackd_deploy.tasks.metric_names import metric_name
 from ackd_deploy.tasks.paired import Difference, paired_difference
+
+AT_CHANCE = "; not above chance"
 
 __all__ = ["Compared", "compare_runs", "compared_json", "comparison_table"]
 
@@ -34,6 +40,8 @@ class Compared:
     seed: int
     size_mb: float | None
     difference: Difference | None
+    above_chance: bool | None = None
+    """Whether it passes the gate of that name, by the first run's baselines; None where that run has none."""
 
 
 def compare_runs(references: Sequence[str]) -> list[Compared]:
@@ -54,6 +62,7 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
     opened = [_open(reference) for reference in references]
     first_run, _, first = opened[0]
     task = first_run.task
+    against = held_against(first_run)
     compared = []
     for position, (reference, (run, stage, saved)) in enumerate(zip(references, opened, strict=True)):
         if run.task != task:
@@ -77,9 +86,14 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
                 seed=run.recipe.seed,
                 size_mb=None if size is None else size / 1e6,
                 difference=paired_difference(task, first.logits, saved.logits, saved.labels) if position else None,
+                above_chance=None if against is None else _above(task, against, saved),
             )
         )
     return compared
+
+
+def _above(task: Task, against: Against, saved: Predictions) -> bool:
+    return above_chance("", task, saved.logits, saved.labels, against).verdict == "pass"
 
 
 def _open(reference: str) -> tuple[Run, Stage[ModelRecord], Predictions]:
@@ -103,39 +117,39 @@ def _open(reference: str) -> tuple[Run, Stage[ModelRecord], Predictions]:
 
 def comparison_table(compared: Sequence[Compared]) -> Table:
     """Return the comparison for a terminal."""
-    metric = compared[0].metric.replace("_", " ")
+    facts = metric_name(compared[0].metric)
+    differences = [one.difference for one in compared if one.difference is not None]
+    tested = any(d.p_value is not None for d in differences)
+    unit = " in points" if facts.kind == "share" else ""
+    test = "; p: McNemar's exact test" if tested else ""
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{metric} in % on the same {compared[0].rows:,} rows; differences to the first in points, paired 95 % "
-        "interval; p: McNemar's exact test. One seed each: the spread between seeds is not in these intervals.",
+        caption=f"{facts.described} on the same {compared[0].rows:,} rows; differences to the first{unit}, paired 95 % "
+        f"interval{test}. One seed each: the spread between seeds is not in these intervals.",
         caption_justify="left",
     )
     table.add_column("model", overflow="fold", ratio=1, min_width=10)
-    table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column(facts.title, justify="right", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("diff.", justify="right", no_wrap=True)
     table.add_column("95 %", justify="left", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
+    if tested:
+        table.add_column("p", justify="right", no_wrap=True)
     table.add_column("verdict", justify="left", overflow="fold")
     for one in compared:
         d = one.difference
         table.add_row(
             Text(one.name),
-            percent(one.value),
+            facts.show(one.value),
             number(one.size_mb),
-            MISSING if d is None else points(d.difference),
-            MISSING if d is None else f"{points(d.interval[0])} … {points(d.interval[1])}",
-            MISSING if d is None or d.p_value is None else p_value(d.p_value).removeprefix("= "),
-            "reference" if d is None else d.verdict,
+            MISSING if d is None else facts.show_difference(d.difference),
+            MISSING if d is None else " … ".join(map(facts.show_difference, d.interval)),
+            *([MISSING if d is None or d.p_value is None else p_value(d.p_value).removeprefix("= ")] if tested else []),
+            ("reference" if d is None else d.verdict) + (AT_CHANCE if one.above_chance is False else ""),
         )
     return table
-
-
-def points(share: float) -> str:
-    """Show a difference of shares in points, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def p_value(p: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ackd_deploy.run.records import ExportRecord, TimingRecord, VariantRecord
+from ackd_deploy.tasks.metric_names import metric_name
 
 __all__ = ["SliceTable", "Times", "calibration_figures", "slice_table", "torch_timings", "variant_timings", "variants"]
 
@@ -16,10 +17,10 @@ Times = dict[str, TimingRecord]
 
 @dataclass(frozen=True)
 class SliceTable:
-    """Rows are slices (name, number of rows, one share a variant); columns are variants."""
+    """Rows are slices (name, what is measured, number of rows, a shown value for each variant)."""
 
     variants: list[str]
-    slices: list[tuple[str, int, list[float | None]]]
+    slices: list[tuple[str, str, int, list[str]]]
 
 
 def variants(export: ExportRecord) -> list[VariantRecord]:
@@ -45,13 +46,16 @@ def slice_table(export: ExportRecord) -> SliceTable | None:
     """The metric by length and by label for each variant; None where none was measured."""
     measured = {variant.name: variant.slices for variant in export.variants if variant.slices}
     # All variants answered the same rows, so a slice has the same size in each.
-    sizes = {name: found.rows for slices in measured.values() for name, found in slices.items()}
-    if not sizes:
+    known = {
+        name: (metric_name(found.metric), found.rows) for slices in measured.values() for name, found in slices.items()
+    }
+    if not known:
         return None
     table = []
-    for name, rows in sizes.items():
+    for name, (facts, rows) in known.items():
         entries = [slices.get(name) for slices in measured.values()]
-        table.append((name, rows, [None if entry is None else entry.value for entry in entries]))
+        shown = [facts.show(None if entry is None else entry.value) for entry in entries]
+        table.append((name, facts.heading, rows, shown))
     return SliceTable(list(measured), table)
 
 

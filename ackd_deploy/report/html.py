@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ackd_deploy.escaping import visible
 from ackd_deploy.files import write_text
+from ackd_deploy.report.classes import per_class_tables
 from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.data_profile import data_profile
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
@@ -18,6 +19,7 @@ from ackd_deploy.report.summary import MISSING, Row, model_name, number, percent
 from ackd_deploy.report.view import hard_sentences, label_names, model_predictions, page_facts, shown_label, verdict
 from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.run.predictions import Predictions
+from ackd_deploy.tasks.metric_names import metric_name
 
 __all__ = ["render_report", "write_report"]
 
@@ -45,7 +47,7 @@ def render_report(run: Run) -> str:
 
     rows, predictions, export = summary_rows(run), model_predictions(run), run.find(EXPORT)
     # In the order of the table, so that a model has one color in every plot.
-    names = {row.key: row.name for row in rows if row.role != "variant"}
+    names = {row.key: row.name for row in rows if row.role not in ("variant", "constant")}
     stages = {stage.model: stage.name for stage in run.stages()}
     recorded = {stages[key]: name for key, name in names.items()}
     environment = Environment(
@@ -56,14 +58,23 @@ def render_report(run: Run) -> str:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters.update(percent=percent, number=number, figure=figure, label=shown_label, times=variant_timings)
+    facts = metric_name(rows[0].metric if rows else "accuracy")
+    environment.filters.update(
+        percent=percent,
+        number=number,
+        figure=figure,
+        label=shown_label,
+        times=variant_timings,
+        value=facts.show,
+    )
     return environment.get_template("report.html.j2").render(
         facts=page_facts(run),
         profile=data_profile(run),
         verdict=verdict(run, rows, predictions),
         rows=rows,
         reference=model_name(run, "teacher").removesuffix(", PyTorch"),
-        metric=rows[0].metric.replace("_", " ") if rows else "accuracy",
+        metric=facts,
+        per_class=per_class_tables(run),
         overview=_overview(rows),
         curves=training_plots(read_metrics(run.path("metrics.jsonl")), recorded),
         method=run.recipe.distill.method,
@@ -98,7 +109,9 @@ def _overview(rows: list[Row]) -> list[Plot]:
     from ackd_deploy.report.plots import Point, scatter_svg
 
     plots = []
-    series = {row.key: index for index, row in enumerate(rows)}
+    facts = metric_name(rows[0].metric if rows else "accuracy")
+    factor = 100 if facts.kind == "share" else 1
+    series = {row.key: index for index, row in enumerate(row for row in rows if row.role != "constant")}
     for title, x_label, attribute in (
         ("Quality over size", "MB on disk", "size_mb"),
         ("Quality over latency", "time of the teacher in PyTorch = 1", "latency_ratio"),
@@ -107,16 +120,17 @@ def _overview(rows: list[Row]) -> list[Plot]:
             Point(
                 row.name,
                 x,
-                100 * row.value,
-                None if row.interval is None else (100 * row.interval[0], 100 * row.interval[1]),
+                factor * row.value,
+                None if row.interval is None else (factor * row.interval[0], factor * row.interval[1]),
                 series[row.key],
             )
             for row in rows
             if row.value is not None and (x := getattr(row, attribute)) and x > 0
         ]
         if len(points) > 1:
-            y_label = f"{rows[0].metric.replace('_', ' ')}, %"
-            svg = scatter_svg(points, title=title, x_label=x_label, y_label=y_label, prefix=attribute.replace("_", ""))
+            svg = scatter_svg(
+                points, title=title, x_label=x_label, y_label=facts.heading, prefix=attribute.replace("_", "")
+            )
             plots.append(Plot(title, "bars: 95 % interval; points of equal place are drawn side by side", svg))
     return plots
 

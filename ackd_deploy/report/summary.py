@@ -10,12 +10,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ackd_deploy.run import EXPORT, TEACHER, Run, Stage, student_stage
-from ackd_deploy.run.records import ModelRecord
+from ackd_deploy.run import BASELINES, EXPORT, TEACHER, Run, Stage, student_stage
+from ackd_deploy.run.records import GateRecord, ModelRecord, PerClassRecord
+from ackd_deploy.tasks.metric_names import metric_name
 
-__all__ = ["METHOD_NAMES", "Row", "model_name", "summary_json", "summary_rows", "summary_table"]
+__all__ = ["METHOD_NAMES", "Row", "classes_of", "model_name", "summary_json", "summary_rows", "summary_table"]
 
-Role = Literal["teacher", "baseline", "student", "variant"]
+Role = Literal["constant", "teacher", "baseline", "student", "variant"]
 
 METHOD_NAMES = {
     "finetune": "student, not distilled",
@@ -41,16 +42,17 @@ class Row:
     """One model of a run, measured on the validation rows.
 
     Attributes:
-        role: what the model is in this run.
-        key: teacher, the method, or the variant's name.
+        role: what the model is in this run; ``constant`` is what must be beaten: an answer that is always the same, or
+            a classifier without a network.
+        key: teacher, the method, the variant's name, or the baseline's.
         name: the same for people.
         metric: which figure ``value`` is, such as accuracy.
-        value: a share (0.87 is 87 %); None where it was not measured, as all that follow.
+        value: of that metric, a share as 0.87; None where it was not measured, as all that follow.
         interval: 95 % interval of ``value``.
         rows: validation rows behind it.
         size_mb: weights or graph on disk, in 10^6 bytes.
         latency_ratio: time for the recipe's workload over that of the teacher in PyTorch; below 1 is faster.
-        verdict: of the gates, for exported variants.
+        verdict: of the gates: of a variant all of its own, of a model those on its quality.
         reasons: why a variant was refused, or what its gates could not decide.
         chosen: whether this is the variant that the artifact serves.
     """
@@ -72,7 +74,7 @@ class Row:
 
 def summary_rows(run: Run) -> list[Row]:
     """Return the rows of a run, for as much of it as is done."""
-    rows = []
+    rows = _baseline_rows(run)
     if run.is_done(TEACHER):
         rows.append(_model_row(run, "teacher", TEACHER))
     main = run.student.model
@@ -84,8 +86,27 @@ def summary_rows(run: Run) -> list[Row]:
     return rows + _variant_rows(run)
 
 
+def _baseline_rows(run: Run) -> list[Row]:
+    found = run.find(BASELINES)
+    if found is None:
+        return []
+    return [
+        Row(
+            role="constant",
+            key=model.key,
+            name=model.name,
+            metric=found.primary,
+            value=model.metrics[found.primary],
+            interval=model.interval,
+            rows=found.validation_rows,
+        )
+        for model in found.models
+    ]
+
+
 def _model_row(run: Run, role: Role, stage: Stage[ModelRecord]) -> Row:
     record, export = run.record(stage), run.find(EXPORT)
+    verdict, reasons = _of_gates(record.gates)
     return Row(
         role=role,
         key=stage.model,
@@ -96,8 +117,19 @@ def _model_row(run: Run, role: Role, stage: Stage[ModelRecord]) -> Row:
         rows=record.validation_rows,
         size_mb=None if record.size_bytes is None else record.size_bytes / 1e6,
         latency_ratio=None if export is None else export.latency.ratios.get(stage.model),
+        verdict=verdict,
+        reasons=reasons,
         parameters=record.parameters,
     )
+
+
+def _of_gates(gates: Sequence[GateRecord]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the worst verdict, and what it stands on; nothing where no gate decides."""
+    for verdict in ("fail", "undecided", "pass"):
+        found = [gate for gate in gates if gate.verdict == verdict]
+        if found:
+            return verdict, tuple(f"{gate.gate}: {gate.detail or gate.figure}" for gate in found if verdict != "pass")
+    return None, ()
 
 
 def _variant_rows(run: Run) -> list[Row]:
@@ -136,7 +168,7 @@ def number(value: float | None, digits: int = 1, unit: str = "") -> str:
 
 def summary_table(rows: Sequence[Row]) -> Table:
     """Return the table for a terminal; the first column wraps so that 60 columns suffice."""
-    metric = (rows[0].metric if rows else "accuracy").replace("_", " ")
+    facts = metric_name(rows[0].metric if rows else "accuracy")
     reference = next((row.name for row in rows if row.role == "teacher"), "teacher")
     counts = sorted({row.rows for row in rows if row.rows})
     measured = f"on {' / '.join(f'{n:,}' for n in counts)} validation rows" if counts else "on the validation rows"
@@ -144,12 +176,12 @@ def summary_table(rows: Sequence[Row]) -> Table:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{metric} in % {measured}, with its 95 % interval; latency as a share of the "
+        caption=f"{facts.described} {measured}, with its 95 % interval; latency as a share of the "
         f"{reference.removesuffix(', PyTorch')}'s in PyTorch",
         caption_justify="left",
     )
     table.add_column("model", overflow="fold", min_width=12)
-    table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column(facts.title, justify="right", no_wrap=True)
     table.add_column("95 %", justify="left", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("latency", justify="right", no_wrap=True)
@@ -157,11 +189,11 @@ def summary_table(rows: Sequence[Row]) -> Table:
     colors = {"pass": "green", "fail": "red", "undecided": "yellow"}
     for row in rows:
         name = Text(row.name, style="bold" if row.chosen else "")
-        interval = MISSING if row.interval is None else f"{percent(row.interval[0])}–{percent(row.interval[1])}"
+        interval = MISSING if row.interval is None else f"{facts.show(row.interval[0])}–{facts.show(row.interval[1])}"
         verdict = (row.verdict or MISSING) + (", served" if row.chosen else "")
         table.add_row(
             name,
-            percent(row.value),
+            facts.show(row.value),
             Text(interval, style="dim"),
             number(row.size_mb),
             number(row.latency_ratio, 2),
@@ -179,4 +211,18 @@ def summary_json(run: Run) -> dict[str, Any]:
         "stages": [stage.name for stage in run.stages()],
         "chosen": next((row.key for row in rows if row.chosen), None),
         "rows": [asdict(row) for row in rows],
+        "per_class": {key: found.model_dump(mode="json") for key, found in classes_of(run).items()},
     }
+
+
+def classes_of(run: Run) -> dict[str, PerClassRecord]:
+    """Return the figures of each class by model: the teacher, the run's own student, the chosen variant."""
+    found = {}
+    for stage in dict.fromkeys((TEACHER, run.student)):
+        record = run.find(stage)
+        if record is not None and record.per_class is not None:
+            found[stage.model] = record.per_class
+    export = run.find(EXPORT)
+    if export is not None and export.chosen is not None and export.per_class is not None:
+        found[export.chosen] = export.per_class
+    return found

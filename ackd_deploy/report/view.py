@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ackd_deploy.check.quality import ABOVE_CHANCE
 from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
-from ackd_deploy.report.compare import p_value, points
-from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, percent, summary_rows
+from ackd_deploy.report.compare import p_value
+from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, summary_rows
 from ackd_deploy.run import EXPORT, Run
 from ackd_deploy.run.predictions import Predictions, read_predictions
 from ackd_deploy.run.records import BankRecord, ExportRecord, HardSentence, ModelRecord, Record
+from ackd_deploy.tasks.metric_names import metric_name
 from ackd_deploy.tasks.paired import paired_difference
 from ackd_deploy.version import __version__
 
@@ -32,7 +34,7 @@ def model_predictions(run: Run) -> dict[str, Predictions]:
     """Predictions by model, in the order of the table, for all that are done and whole."""
     found = {}
     trained = run.models()
-    for key in [row.key for row in summary_rows(run) if row.role != "variant"]:
+    for key in [row.key for row in summary_rows(run) if row.key in trained]:
         try:
             found[key] = read_predictions(run.predictions(trained[key]))
         except ArtifactError:
@@ -43,7 +45,7 @@ def model_predictions(run: Run) -> dict[str, Predictions]:
 
 def verdict(run: Run, rows: list[Row], predictions: dict[str, Predictions]) -> Verdict:
     """Say in words how the run ended."""
-    by_key = {row.key: row for row in rows if row.role != "variant"}
+    by_key = {row.key: row for row in rows if row.role not in ("variant", "constant")}
     teacher, student = by_key.get("teacher"), by_key.get(run.student.model)
     chosen = next((row for row in rows if row.chosen), None)
     variants = [row for row in rows if row.role == "variant"]
@@ -67,8 +69,9 @@ def _chosen_sentence(chosen: Row, teacher: Row | None) -> str:
     parts = []
     reference = teacher.name.removesuffix(", PyTorch") if teacher else "teacher"
     if chosen.value is not None:
-        beside = f" (the {reference}: {percent(teacher.value)})" if teacher and teacher.value is not None else ""
-        parts.append(f"{percent(chosen.value)} % {chosen.metric.replace('_', ' ')}{beside}")
+        facts = metric_name(chosen.metric)
+        beside = f" (the {reference}: {facts.show(teacher.value)})" if teacher and teacher.value is not None else ""
+        parts.append(f"{facts.show(chosen.value)}{facts.unit} {facts.title}{beside}")
     if chosen.size_mb is not None:
         whole = teacher.size_mb if teacher else None
         share = f", {100 * chosen.size_mb / whole:.0f} % of the {reference}" if whole else ""
@@ -80,7 +83,7 @@ def _chosen_sentence(chosen: Row, teacher: Row | None) -> str:
 
 def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
     """The run's method against each baseline and the teacher, with what the validation rows can tell."""
-    main = run.student.model
+    main, facts = run.student.model, run.task.metric.facts
     said = []
     others = [key for key in predictions if key not in (main, "teacher")] + ["teacher"] * ("teacher" in predictions)
     if main == "teacher":
@@ -91,11 +94,21 @@ def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
             continue
         d = paired_difference(run.task, reference.logits, ours.logits, ours.labels)
         test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
+        low, high = map(facts.show_difference, d.interval)
         said.append(
-            f"T{_spoken(main)[1:]} against {_spoken(other)}: {points(d.difference)} points "
-            f"(95 % interval {points(d.interval[0])} to {points(d.interval[1])}{test}) on {d.rows:,} rows: {d.verdict}."
+            f"T{_spoken(main)[1:]} against {_spoken(other)}: {facts.show_difference(d.difference)}"
+            f"{facts.difference_unit} {facts.title} (95 % interval {low} to {high}{test}) on {d.rows:,} rows: "
+            f"{d.verdict}.{_at_chance(run, other)}"
         )
     return said
+
+
+def _at_chance(run: Run, key: str) -> str:
+    """Say of a reference that it is worth nothing: who is better than it need not be good."""
+    gates = run.record(run.models()[key]).gates
+    if any(gate.gate == ABOVE_CHANCE and gate.verdict in ("fail", "undecided") for gate in gates):
+        return f" But {_spoken(key)} itself is not shown to be above chance."
+    return ""
 
 
 def _spoken(key: str) -> str:

@@ -70,6 +70,7 @@ def describe(lifecycle: Lifecycle) -> dict[str, Any]:
             "max_body_bytes": settings.max_body_bytes,
             "max_queue_rows": settings.max_queue_rows,
         },
+        "quality": None if manifest.quality is None else manifest.quality.model_dump(mode="json"),
         "gates": manifest.gates,
         "provenance": manifest.provenance,
         "examples": examples[:_EXAMPLES],

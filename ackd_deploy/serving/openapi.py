@@ -73,7 +73,7 @@ def document(*, with_token: bool, extra_paths: dict[str, Any] | None = None) -> 
         },
     }
     info = {
-        "summary": "Labels, limits, the gates' figures and provenance",
+        "summary": "Labels, limits, quality on held-out rows, the gates' figures and provenance",
         "operationId": "info",
         "responses": {"200": json_answer("What is being served."), **problems(401, 503)},
     }

@@ -52,6 +52,12 @@ class MetricName:
         return f"{self.title}, %" if self.kind == "share" else self.title
 
     @property
+    def described(self) -> str:
+        """The title with what a reader of figures needs: "accuracy in %", "MSE (less is better)"."""
+        suffix = {"share": " in %", "correlation": "", "error": " (less is better)"}
+        return f"{self.title}{suffix[self.kind]}"
+
+    @property
     def unit(self) -> str:
         """What follows a value in a sentence: " %" for shares."""
         return " %" if self.kind == "share" else ""

@@ -31,7 +31,7 @@ def test_the_table_shows_points_and_marks_what_is_beyond_noise() -> None:
     lines = [line.replace("│", " ").split() for line in stream.getvalue().splitlines()]
     assert ["kd", "62.50", "±", "25.00", "2", "10"] in lines
     assert ["ackd", "68.75", "2", "+6.25", "[+1.25,", "+12.50]", "*", "12"] in lines
-    assert "micro_f1" in stream.getvalue()
+    assert "micro F1" in stream.getvalue()
 
 
 def test_files_hold_every_training_and_are_read_back_as_records(tmp_path: Path) -> None:

@@ -124,6 +124,16 @@ def test_a_task_keeps_its_meaning(task, tmp_path, student, monkeypatch):
         assert abstain.precision == np.array(right)[accepted].mean()
         # What is measured is what is decided: the student's figure too.
         assert record.student == pytest.approx(manifest.task.metrics(expected, rows.labels))
+    quality = manifest.quality
+    assert quality.metrics == pytest.approx(manifest.task.metrics(expected, gather(run).validation.labels), abs=1e-4)
+    assert (quality.metric, quality.value, quality.rows) == (record.metric, quality.metrics[record.metric], 30)
+    assert quality.constant is not None
+    if task == "regression":
+        assert (quality.classes, record.per_class) == (None, None)
+    else:
+        assert [(entry.name, entry.recall, entry.support) for entry in quality.classes] == [
+            (entry.label, entry.recall, entry.labeled) for entry in record.per_class.classes
+        ]
     assert all(row.interval[0] <= row.metric <= row.interval[1] for row in record.variants)
     if task == "pairs":
         assert [bool(sample.pair) for sample in manifest.golden] == [True] * 3

@@ -15,6 +15,7 @@ from ackd_deploy.report import write_report
 from ackd_deploy.report.html import figure, render_report
 from ackd_deploy.run import EXPORT, TEACHER, Run, student_stage
 from ackd_deploy.run.records import SliceRecord
+from ackd_deploy.tasks.metric_names import metric_name
 from tests.records import CPU, TIMING, hard_sentence, variant_record
 from tests.report.conftest import RECIPE, exported, finish_model, gate
 
@@ -69,8 +70,8 @@ def test_page_tells_the_run(make_run: MakeRun) -> None:
         "SmoothQuant 0.7; runs one row at a time",
         "teacher in PyTorch",
         "1.25 2.50 801 5.0 0.30 148",
-        "4-9 tokens 50 91.0",
-        "label positive 100 90.0",
+        "4-9 tokens accuracy, % 50 91.0",
+        "label positive recall, % 100 90.0",
         "temperature in the artifact 1.3",
         "model A processor",
         "Training loss",
@@ -200,7 +201,7 @@ def test_other_tasks_have_a_page(make_run: MakeRun, problem_type: str, labels) -
         finish_model(run, student_stage("ackd"), range(9), labels, given={"hardest": [hard]}, **found)
         save_predictions(run, "ackd", logits, truth)
         text = Page(render_report(run)).text
-        assert name.replace("_", " ") in text
+        assert metric_name(name).heading in text
         assert "Each label apart" not in text
 
 

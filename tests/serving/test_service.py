@@ -136,6 +136,7 @@ def test_info_tells_labels_limits_and_provenance(client: httpx.Client):
     assert info["labels"] == ["negative", "positive"]
     assert info["limits"]["max_length_tokens"] == 24
     assert info["provenance"]["method"] == "ackd"
+    assert info["quality"] == {"metric": "accuracy", "value": 0.875, "rows": 32, "metrics": {"accuracy": 0.875}}
     assert info["examples"]
 
 

@@ -110,7 +110,7 @@ class Data(Section):
         "single_label_classification",
         description="The task: one label a text, any number of labels, or a number. Decides losses and metrics.",
     )
-    metric: str | None = Field(
+    metric: Annotated[str, Field(max_length=200)] | None = Field(
         None,
         description="The metric that decides in tables and gates. One label a text: accuracy (the default), macro_f1, "
         "weighted_f1, balanced_accuracy, mcc or 'f1:CLASS'; several: micro_f1 (the default), macro_f1, weighted_f1, "
