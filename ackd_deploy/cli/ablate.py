@@ -12,7 +12,7 @@ from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import json_option, training_options
 from ackd_deploy.extras import need
 from ackd_deploy.recipe import load_recipe
-from ackd_deploy.run import TEACHER, Run, package_versions
+from ackd_deploy.run import TEACHER, Run, package_versions, student_stage
 
 
 @click.command()
@@ -62,14 +62,17 @@ def command(
 
     task, against = run.task, held_against(run)
     results = {held_out: compare_series(task, series, against) for held_out, series in everything.items()}
-    teacher = run.record(TEACHER)
+    teacher = run.find(TEACHER)
+    # Without a local teacher the first training stands for the rows and the device.
+    first = teacher or run.record(student_stage(chosen[0], run.recipe.seed))
+    tested = {} if teacher is None else {"test_metrics": teacher.test_metrics}
     facts: dict[str, Any] = {
         "recipe": run.recipe.name,
-        "teacher": teacher.metrics,
-        "validation_rows": teacher.validation_rows,
-        "train_rows": teacher.train_rows,
-        **({} if teacher.test_rows is None else {"test_metrics": teacher.test_metrics, "test_rows": teacher.test_rows}),
-        "device": teacher.device,
+        "teacher": None if teacher is None else teacher.metrics,
+        "validation_rows": first.validation_rows,
+        "train_rows": first.train_rows,
+        **({} if first.test_rows is None else {**tested, "test_rows": first.test_rows}),
+        "device": first.device,
         "versions": package_versions(),
     }
     files = write_ablation(results, facts, run.path("ablation"))
@@ -77,9 +80,9 @@ def command(
         console.emit_json(ablation_json(results, facts))
         return
     for held_out, rows in results.items():
-        figures, count = teacher.held_out(held_out)
-        shown = metric_name(rows[0].metric).show(figures[rows[0].metric], 2)
-        title = f"{run.recipe.name}, {count} {held_out} rows: teacher {shown}"
+        figures, count = first.held_out(held_out)
+        beside = "" if teacher is None else f": teacher {metric_name(rows[0].metric).show(figures[rows[0].metric], 2)}"
+        title = f"{run.recipe.name}, {count} {held_out} rows{beside}"
         console.print_table(ablation_table(rows, title=title))
     console.log("* significant: the 95 % interval over seeds and rows excludes 0")
     console.log(f"written: {', '.join(map(str, files))}")

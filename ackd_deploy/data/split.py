@@ -58,6 +58,8 @@ def tuning_split(rows: LabeledTexts, count: int | None, *, seed: int) -> tuple[L
     labeled = has_label(rows.labels)
     candidates = np.flatnonzero(labeled)
     drawn = {texts[row] for row in candidates[draw(len(candidates), count, seed=seed, purpose="tuning")]}
+    if not len(candidates):
+        raise DataError("data.tuning_rows needs rows with labels, and no training row has one beside its soft labels")
     held = np.array([text in drawn for text in texts])
     if held.all():
         raise DataError(

@@ -22,7 +22,7 @@ from ackd_deploy.data.skipped import SkippedRow, skipped_fingerprints
 from ackd_deploy.data.source import Part, Source, load_part, load_texts
 from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
-from ackd_deploy.data.unlabeled import joined, without_labels
+from ackd_deploy.data.unlabeled import joined, labeled_part, without_labels
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
 from ackd_deploy.models.fingerprint import model_fingerprint
@@ -64,12 +64,15 @@ class Context:
 
     @cached_property
     def source(self) -> Path:
-        """The folder that the teacher comes from."""
-        return locate_model(self.recipe.teacher.model, revision=self.recipe.teacher.revision)
+        """The folder that the teacher comes from; without a local teacher, that the student comes from."""
+        teacher = self.recipe.teacher
+        if teacher.model is None:
+            return locate_model(self.recipe.student.init, key="student.init")
+        return locate_model(teacher.model, revision=teacher.revision)
 
     @cached_property
     def config(self) -> Any:
-        """The teacher's configuration."""
+        """The configuration there."""
         from transformers import AutoConfig
 
         try:
@@ -79,8 +82,10 @@ class Context:
 
     @cached_property
     def layers(self) -> tuple[int, ...]:
-        """The teacher layer (from 1) that each student layer learns from."""
+        """The teacher layer (from 1) that each student layer learns from; none without a local teacher."""
         student = self.recipe.student
+        if self.recipe.answers_given:
+            return ()
         return layer_map(student.layer_map, student.layers, self.config.num_hidden_layers)
 
     def check_inputs(self) -> None:
@@ -90,7 +95,9 @@ class Context:
             RunMismatch: they have changed since.
             DataError: a file or folder isn't there.
         """
-        found = data_fingerprints(self.recipe.data) | {"teacher.model": model_fingerprint(self.source)}
+        found = data_fingerprints(self.recipe.data)
+        if not self.recipe.answers_given:
+            found["teacher.model"] = model_fingerprint(self.source)
         if (init := self.recipe.student.init) not in ("teacher", "random"):
             found["student.init"] = model_fingerprint(locate_model(init, key="student.init"))
         if self.recipe.data.on_error == "skip":
@@ -139,11 +146,13 @@ class Context:
         data, known = self.recipe.data, label_names_of(self.source)
         # Without training rows the validation rows tell what a teacher with generic names calls its labels.
         source = data.validation if data.train is None else data.train
-        if not data.task.has_classes or self.recipe.teacher.finetune is None:
+        teacher = self.recipe.teacher
+        as_it_is = teacher.model is not None and teacher.finetune is None
+        if not data.task.has_classes or as_it_is:
             # A teacher that is not fine-tuned defines the labels; without names, their number is still known.
             generic = tuple(self.config.id2label[i] for i in range(self.config.num_labels))
             names = known or generic if data.task.has_classes else None
-            return load_part(source, data, names), self.recipe.teacher.finetune is None
+            return load_part(source, data, names), as_it_is
         part = load_part(source, data, None)
         if known is not None and len(known) == len(part.rows.label_names):
             matched = match_names(part.rows.label_names, known)
@@ -264,6 +273,22 @@ class Context:
     def train(self) -> Encoded:
         """The training rows as token ids."""
         return self._encoded(self.train_rows)
+
+    @cached_property
+    def labeled(self) -> Encoded:
+        """The training rows of a method that looks at no teacher: where soft labels are one, those with a label.
+
+        Raises:
+            DataError: no row has a label.
+        """
+        rows = self.train_rows
+        labeled = labeled_part(rows) if self.recipe.answers_given else rows
+        if not len(labeled):
+            raise DataError(
+                "method finetune trains on labels alone, and no training row has one beside its soft labels",
+                hint="leave it out of distill.baselines",
+            )
+        return self.train if labeled is rows else self._encoded(labeled)
 
     @cached_property
     def transfer(self) -> Encoded:

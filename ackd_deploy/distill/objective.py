@@ -16,13 +16,17 @@ from ackd_deploy.distill.methods import LossWeights, loss_weights
 from ackd_deploy.distill.row_targets import ce_targets, with_teacher_labels
 from ackd_deploy.distill.sar.reweighting import Reweighting
 from ackd_deploy.distill.sar.weight_log import HardestSamples
+from ackd_deploy.distill.soft_answers import SoftAnswers
 from ackd_deploy.recipe.sections import Distill
 from ackd_deploy.tasks import task_of
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.objective import Objective
 from ackd_deploy.training.process_group import ProcessGroup
 
-__all__ = ["DistillObjective", "student_objective"]
+__all__ = ["Answers", "DistillObjective", "student_objective"]
+
+Answers = TeacherBank | SoftAnswers
+"""What a teacher says of the rows: the logits and features of a local one, or the soft labels of another."""
 
 
 class DistillObjective(Objective):
@@ -35,7 +39,7 @@ class DistillObjective(Objective):
         kd_temperature: T of the loss against the teacher's logits.
         device: of the student.
         class_weights: [C] in the loss against the labels, see `ackd_deploy.data.balance`; None: all 1.
-        bank: the teacher's logits and features; None where the loss uses none.
+        bank: the teacher's answers; None where the loss uses none.
         feature_loss: the loss on hidden states; None where there is none.
         soft: [N, C] soft labels, NaN in rows without; None: none.
         soft_label_weight: their part in the target of rows that have a label too.
@@ -50,7 +54,7 @@ class DistillObjective(Objective):
         kd_temperature: float,
         device: torch.device,
         class_weights: NDArray[np.float64] | None = None,
-        bank: TeacherBank | None = None,
+        bank: Answers | None = None,
         feature_loss: FeatureLoss | None = None,
         soft: NDArray[np.float32] | None = None,
         soft_label_weight: float = 0.5,
@@ -98,6 +102,9 @@ class DistillObjective(Objective):
         if self._bank is not None and weights.kd > 0:
             teacher = self._bank.logits(batch.local_rows)
             kd = kd_loss(self._problem_type, outputs.logits, teacher, self._kd_temperature)
+            if isinstance(self._bank, SoftAnswers):
+                # As CE of rows without a label: they count in the mean.
+                kd = torch.where(self._bank.answered(batch.local_rows), kd, 0.0)
             losses["kd"] = batch.fraction * kd.mean()
             total = total + weights.kd * losses["kd"]
         if self.features is not None and self._contrast_labels is not None and weights.feature_weight > 0:
@@ -136,7 +143,7 @@ def student_objective(
     soft: NDArray[np.float32] | None = None,
     problem_type: str,
     class_weights: NDArray[np.float64] | None = None,
-    bank: TeacherBank | None,
+    bank: Answers | None,
     student_width: int,
     layers: int,
     seed: int,
@@ -161,7 +168,7 @@ def student_objective(
     """
     weights = loss_weights(method, distill)
     feature_loss = None
-    if bank is not None and weights.feature != "none":
+    if isinstance(bank, TeacherBank) and weights.feature != "none":
         feature_loss = FeatureLoss(
             weights,
             problem_type=problem_type,

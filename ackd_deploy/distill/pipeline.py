@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.allocator import keep_freed_memory
-from ackd_deploy.distill.bank import TeacherBank
 from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.objective import Answers
 from ackd_deploy.distill.quality import judge, record_baselines
-from ackd_deploy.distill.stages import fill_bank, make_teacher, stage_is_whole, train_student
+from ackd_deploy.distill.stages import fill_bank, make_teacher, soft_answers, stage_is_whole, train_student
 from ackd_deploy.distill.tell_data import tell_data
 from ackd_deploy.run import TEACHER, Run, Stage, student_stage
 from ackd_deploy.run.records import ModelRecord
@@ -92,15 +92,16 @@ def unfinished(context: Context, students: Mapping[Stage[ModelRecord], Path | No
     Where the teacher has to be made again, all students are among them.
     """
     todo = {stage for stage, folder in students.items() if not stage_is_whole(context, stage, folder)}
-    if not stage_is_whole(context, TEACHER, context.run.path("teacher")):
+    if not context.recipe.answers_given and not stage_is_whole(context, TEACHER, context.run.path("teacher")):
         todo = {TEACHER, *students}
     return set(map(parse_stage, context.process_group.broadcast(sorted(stage.name for stage in todo))))
 
 
-def prepare(
-    context: Context, methods: list[str], todo: Collection[Stage[ModelRecord]]
-) -> tuple[Any, TeacherBank | None]:
-    """Return the teacher, made now if it is among the stages ``todo``, and the bank for these methods."""
+def prepare(context: Context, methods: list[str], todo: Collection[Stage[ModelRecord]]) -> tuple[Any, Answers | None]:
+    """Return the teacher, made now if it is among the stages ``todo``, and its answers for these methods.
+
+    Where soft labels are the teacher, there is no model, and they are its answers.
+    """
     context.check()
     if not context.recipe.existing:
         context.log(f"training on {context.device}, {str(context.dtype).removeprefix('torch.')}")
@@ -114,6 +115,8 @@ def prepare(
         tell_data(context)
     context.process_group.wait()
     record_baselines(context)
+    if context.recipe.answers_given:
+        return None, soft_answers(context)
     if TEACHER in todo:
         make_teacher(context)
     # A teacher at chance would only cost the student's training; the stage stays, for a recipe with other bounds.

@@ -15,16 +15,18 @@ from safetensors.numpy import save
 from ackd_deploy.check.accuracy import per_class_record
 from ackd_deploy.console import step, warn
 from ackd_deploy.data.encoded import Encoded
+from ackd_deploy.data.labels.soft import has_soft_label
 from ackd_deploy.distill.bank import TeacherBank, bank_key, build_bank, open_bank
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.methods import loss_weights, poolings
-from ackd_deploy.distill.objective import DistillObjective, student_objective
+from ackd_deploy.distill.objective import Answers, DistillObjective, student_objective
 from ackd_deploy.distill.sar.hardest import hardest_rows, likely_label_errors
+from ackd_deploy.distill.soft_answers import SoftAnswers
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import sha256_file, write_bytes
 from ackd_deploy.models.classifiers import load_classifier, save_classifier
 from ackd_deploy.models.fingerprint import model_files
-from ackd_deploy.models.student import build_student
+from ackd_deploy.models.student import build_student, student_from_checkpoint
 from ackd_deploy.recipe.sections import Optimization
 from ackd_deploy.run import BANK, TEACHER, Stage
 from ackd_deploy.run.records import BankRecord, ModelRecord, StudentRecord
@@ -40,7 +42,7 @@ from ackd_deploy.training.schedule import derived_seed
 from ackd_deploy.training.selection import SelectionRows
 from ackd_deploy.version import __version__
 
-__all__ = ["fill_bank", "make_teacher", "stage_is_whole", "train_student"]
+__all__ = ["fill_bank", "make_teacher", "soft_answers", "stage_is_whole", "train_student"]
 
 
 def stage_is_whole(context: Context, stage: Stage[ModelRecord], folder: Path | None) -> bool:
@@ -112,11 +114,23 @@ def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank
     return open_bank(folder, key, context.device)
 
 
+def soft_answers(context: Context) -> SoftAnswers:
+    """Return the soft labels of the training rows as a teacher's answers.
+
+    Raises:
+        DataError: no training row has any.
+    """
+    soft = context.train.soft
+    if soft is None or not has_soft_label(soft).any():
+        raise DataError("no training row has soft labels, and there is no teacher.model to answer in their place")
+    return SoftAnswers(soft, context.task, context.device)
+
+
 def train_student(
     context: Context,
     method: str,
     teacher: Any,
-    bank: TeacherBank | None,
+    bank: Answers | None,
     *,
     stage: Stage[ModelRecord],
     folder: Path | None,
@@ -129,8 +143,8 @@ def train_student(
     Args:
         context: the distillation.
         method: as in the recipe.
-        teacher: its classifier.
-        bank: from `fill_bank`.
+        teacher: its classifier; None where soft labels are the teacher.
+        bank: from `fill_bank`, or `soft_answers`.
         stage: that it is recorded as.
         folder: for the student's weights; None: only its predictions and figures are kept.
         seed: of this training.
@@ -138,19 +152,18 @@ def train_student(
     recipe = context.recipe
     # A method without a teacher has nothing to learn from rows without labels.
     distills = loss_weights(method, recipe.distill).needs_bank
-    encoded, rows = (context.transfer, context.transfer_rows) if distills else (context.train, context.train_rows)
-    model = build_student(
-        teacher,
-        recipe.student,
-        context.layers,
-        seed=derived_seed(seed, "student"),
-        tokenizer_folder=context.tokenizer,
-    )
+    encoded, rows = (context.transfer, context.transfer_rows) if distills else (context.labeled, context.train_rows)
+    start = derived_seed(seed, "student")
+    if teacher is None:
+        model = student_from_checkpoint(recipe.student, context.label_names, rows.problem_type, seed=start)
+    else:
+        model = build_student(teacher, recipe.student, context.layers, seed=start, tokenizer_folder=context.tokenizer)
     objective = student_objective(
         method,
         recipe.distill,
         labels=encoded.labels,
-        soft=encoded.soft,
+        # Where they are the teacher's answers they are no labels too.
+        soft=None if recipe.answers_given else encoded.soft,
         problem_type=rows.problem_type,
         class_weights=context.class_weights,
         bank=bank if distills else None,
@@ -162,7 +175,9 @@ def train_student(
     )
     outcome = _train(context, stage, model, objective, encoded, recipe.distill, seed=seed)
     weighed = objective.hardest if bank is not None else None
-    listed = weighed if objective.weights.sar != "uniform" else None
+    hardest, label_errors = None, None
+    if weighed is not None and objective.weights.sar != "uniform" and isinstance(bank, TeacherBank):
+        hardest, label_errors = hardest_rows(weighed, rows, bank), likely_label_errors(weighed, rows, bank)
     student = StudentRecord(
         method=method,
         seed=seed,
@@ -170,8 +185,8 @@ def train_student(
         layer_map=context.layers,
         init=recipe.student.init,
         sar=None if weighed is None else _sar_statistics(outcome),
-        hardest=None if listed is None or bank is None else hardest_rows(listed, rows, bank),
-        label_errors=None if listed is None or bank is None else likely_label_errors(listed, rows, bank),
+        hardest=hardest,
+        label_errors=label_errors,
     )
     _conclude(context, stage, model, encoded, folder=folder, outcome=outcome, student=student)
 
@@ -263,8 +278,8 @@ def _conclude(
             primary=main,
             interval=metric_interval(task, logits, validation.labels),
             validation_rows=len(validation),
-            train_rows=0 if encoded is None else len(context.train),
-            unlabeled_rows=None if encoded is None else len(encoded) - len(context.train) or None,
+            train_rows=0 if encoded is None else min(len(encoded), len(context.train)),
+            unlabeled_rows=None if encoded is None else max(0, len(encoded) - len(context.train)) or None,
             test_metrics=None if test is None else found_on_test,
             test_rows=None if test is None else len(test),
             parameters=sum(p.numel() for p in model.parameters()),
@@ -299,9 +314,11 @@ def _card(context: Context, name: str, found: dict[str, float], rows: int) -> st
     if recipe.distill.method == "none":
         name = what = "The classifier"
         note = "Nothing was distilled; `recipe.yaml` of the run has every setting."
+    model = recipe.teacher.model
+    origin = f"`{recipe.student.init}` and the soft labels in its data" if model is None else f"`{model}`"
     front = json.dumps({"pipeline_tag": "text-classification", "tags": ["ackd-deploy", name.split()[-1]]})
     return (
         f"---\n{front}\n---\n\n# {recipe.name}: {name}\n\n{what} of the run `{recipe.name}`, made by ackd-deploy "
-        f"{__version__} from `{recipe.teacher.model}`.\n\nOn {rows} validation rows:\n\n{figures}\n\n"
+        f"{__version__} from {origin}.\n\nOn {rows} validation rows:\n\n{figures}\n\n"
         f"{note}\n"
     )

@@ -10,6 +10,7 @@ from ackd_deploy.distill.pipeline import opened_context, prepare, unfinished
 from ackd_deploy.distill.stages import train_student
 from ackd_deploy.errors import UsageError
 from ackd_deploy.experiments.comparison import Series
+from ackd_deploy.recipe.schema import check_methods_without_teacher
 from ackd_deploy.recipe.sections import Method
 from ackd_deploy.run import Run, student_stage
 
@@ -47,6 +48,11 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
     Returns:
         The methods' series on the ``validation`` rows, and on the ``test`` rows where the recipe names any.
     """
+    if run.recipe.answers_given:
+        try:
+            check_methods_without_teacher(methods)
+        except ValueError as error:
+            raise UsageError(str(error), hint="--methods kd,finetune") from error
     wanted = [(method, run.recipe.seed + offset) for offset in range(seeds) for method in methods]
     with opened_context(run, device) as context:
         todo = unfinished(context, {student_stage(method, seed): None for method, seed in wanted})

@@ -20,7 +20,9 @@ def card_info(recipe: Recipe, precision: str) -> CardInfo | None:
     A student is told as fine-tuned from its base, since the hub knows no relation for distilled models, or as
     quantized where it answers in 8 bits.
     """
-    card, data, model = recipe.card, recipe.data, recipe.teacher.model
+    card, data = recipe.card, recipe.data
+    # A student of soft labels is its own checkpoint's child.
+    model = recipe.student.init if recipe.teacher.model is None else recipe.teacher.model
     base = card.base_model or (model if is_hub_id(model) else None)
     hubs = [split.hub for split in (data.train, data.validation) if isinstance(split, HubSplit)]
     rows = data.validation.hub if isinstance(data.validation, HubSplit) else Path(str(data.validation)).name

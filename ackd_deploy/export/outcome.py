@@ -32,8 +32,8 @@ def export_record(
     """Return the record of an export, without what only a written artifact has."""
     recipe, graph = setting.recipe, setting.graph
     times = references[recipe.export.workload]
-    ratios = {TEACHER: 1.0}
-    if setting.distilled:
+    ratios = {TEACHER: 1.0} if TEACHER in times else {}
+    if TEACHER in times and setting.distilled:
         # Students of all methods are one network with other weights, so they take the same time.
         ratio = times[STUDENT].seconds / times[TEACHER].seconds
         ratios |= dict.fromkeys([*recipe.distill.baselines, recipe.distill.method], ratio)
@@ -71,18 +71,20 @@ def calibration_record(logits: npt.NDArray[np.float32], setting: ExportSetting) 
     )
 
 
-def print_variants(record: ExportRecord, *, distilled: bool) -> None:
+def print_variants(record: ExportRecord, *, distilled: bool, local_teacher: bool = True) -> None:
     """Print the table of variants on stdout.
 
     Args:
         record: of the export.
         distilled: whether teacher and student are two models.
+        local_teacher: whether there is a teacher to take the time of.
     """
     student, teacher = ("student", "teacher") if distilled else ("classifier", "classifier")
+    over = f"over that of the {teacher} in PyTorch" if local_teacher else "in ms alone, since there is no teacher"
     note = (
         f"{metric_name(record.metric).described} and agreement with the {student} in % of {record.validation_rows:,} "
         "validation rows; time "
-        f"over that of the {teacher} in PyTorch, {in_words(record.latency.threads)}, {record.cpu.model}; "
+        f"{over}, {in_words(record.latency.threads)}, {record.cpu.model}; "
         f"chosen for {'one text at a time' if record.workload == 'single' else 'batches'}"
     )
     console.print_table(

@@ -140,8 +140,9 @@ def data_columns(data: Data) -> Columns | None:
 def _origin(recipe: Recipe) -> dict[str, object]:
     """Say how the model was made."""
     if recipe.distill.method != "none":
-        return {"method": recipe.distill.method, "seed": recipe.seed}
-    model = recipe.teacher.model
+        origin = {"teacher": "soft labels in the data"} if recipe.answers_given else {}
+        return {"method": recipe.distill.method, "seed": recipe.seed, **origin}
+    model = str(recipe.teacher.model)
     # Where a folder lies is nobody's business.
     known = {"model": model if is_hub_id(model) else Path(model).resolve().name}
     if recipe.existing:

@@ -70,7 +70,7 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         chosen = choose(reports, run.recipe, provider)
         record = export_record(reports, chosen, references, setting)
         if table:
-            print_variants(record, distilled=setting.distilled)
+            print_variants(record, distilled=setting.distilled, local_teacher=not run.recipe.answers_given)
         if chosen is None:
             # The report shows which bound was missed, and by how much.
             run.fail(EXPORT, record)

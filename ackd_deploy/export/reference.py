@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ackd_deploy import console
 from ackd_deploy.check.torch_model import TorchClassifier
-from ackd_deploy.errors import ArtifactError
+from ackd_deploy.data.unlabeled import has_label
+from ackd_deploy.errors import ArtifactError, DataError
 from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.run import Run
@@ -58,6 +59,11 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     rows = inputs.calibration if inputs.tuning is None else inputs.tuning
     if rows is None or (not fits and export.thresholds is None):
         return Reference(logits, metrics, temperature=1.0)
+    if not has_label(rows.labels).all():
+        raise DataError(
+            "export.fit_temperature needs rows with labels, and no training row has one beside its soft labels",
+            hint="--set export.fit_temperature=false",
+        )
     seen = model.logits(rows.items)
     temperature = fit_temperature(seen, rows.labels) if fits else 1.0
     if export.thresholds is None:

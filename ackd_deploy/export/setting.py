@@ -9,6 +9,7 @@ from ackd_deploy.artifact import Decision
 from ackd_deploy.export.graph import Graph
 from ackd_deploy.export.inputs import Inputs
 from ackd_deploy.export.reference import Reference
+from ackd_deploy.export.variant_report import STUDENT, TEACHER
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.run import Run
 from ackd_deploy.tasks import Task
@@ -42,6 +43,12 @@ class ExportSetting:
     def distilled(self) -> bool:
         """Whether there is a student beside the teacher."""
         return self.recipe.distill.method != "none"
+
+    @property
+    def torch_models(self) -> dict[str, Path]:
+        """The models that are timed in PyTorch beside the variants: teacher and student, or the one that there is."""
+        teacher = {} if self.recipe.answers_given else {TEACHER: self.run.path("teacher")}
+        return {**teacher, **({STUDENT: self.inputs.student} if self.distilled else {})}
 
     @property
     def recipe(self) -> Recipe:

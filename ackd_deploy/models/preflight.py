@@ -48,7 +48,7 @@ def check_sources(recipe: Recipe) -> Checked:
         DataError: a file or folder is missing or cannot be used; the message says why.
         UsageError: the teacher lacks layers that the recipe asks for, or the data a class that the recipe weighs.
     """
-    models = {"teacher.model": recipe.teacher.model}
+    models = {} if recipe.teacher.model is None else {"teacher.model": recipe.teacher.model}
     if recipe.student.init not in ("teacher", "random"):
         models["student.init"] = recipe.student.init
     folders = {key: locate_model(name, key=key) for key, name in models.items() if not is_hub_id(name)}

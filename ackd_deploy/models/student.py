@@ -17,7 +17,7 @@ from ackd_deploy.models.locate import locate_model
 from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe.sections import Student
 
-__all__ = ["build_student", "check_layers", "check_student", "layer_stack", "with_layers"]
+__all__ = ["build_student", "check_layers", "check_student", "layer_stack", "student_from_checkpoint", "with_layers"]
 
 
 def check_student(student: Student) -> None:
@@ -55,7 +55,10 @@ def build_student(
     if student.init == "teacher":
         return with_layers(teacher, layers, seed=seed)
     if student.init != "random":
-        return _from_checkpoint(teacher, student, seed=seed, tokenizer_folder=tokenizer_folder)
+        names = [teacher.config.id2label[i] for i in range(len(teacher.config.id2label))]
+        return student_from_checkpoint(
+            student, names, teacher.config.problem_type, seed=seed, tokenizer_folder=tokenizer_folder
+        )
     config = copy.deepcopy(teacher.config)
     config.num_hidden_layers = student.layers
     if student.hidden_size:
@@ -132,10 +135,28 @@ def _new_model(config: Any, seed: int) -> Any:
         return AutoModelForSequenceClassification.from_config(config).float().eval()
 
 
-def _from_checkpoint(teacher: Any, student: Student, *, seed: int, tokenizer_folder: Path | None) -> Any:
+def student_from_checkpoint(
+    student: Student,
+    label_names: Sequence[str],
+    problem_type: str,
+    *,
+    seed: int,
+    tokenizer_folder: Path | None = None,
+) -> Any:
+    """Build the student from the checkpoint that ``student.init`` names, with a new head.
+
+    Args:
+        student: the recipe's section.
+        label_names: name of each logit.
+        problem_type: as in the recipe.
+        seed: of the head.
+        tokenizer_folder: the teacher's tokenizer, whose vocabulary it must share; None: there is no teacher.
+
+    Raises:
+        DataError: it has too few layers, other sizes than the recipe says, or another vocabulary.
+    """
     folder = locate_model(student.init, key="student.init")
-    names = [teacher.config.id2label[i] for i in range(len(teacher.config.id2label))]
-    model = load_classifier(folder, names, teacher.config.problem_type, new_head_seed=seed)
+    model = load_classifier(folder, label_names, problem_type, new_head_seed=seed)
     if model.config.num_hidden_layers < student.layers:
         raise DataError(
             f"student.init {student.init} has {model.config.num_hidden_layers} layers, not {student.layers}",

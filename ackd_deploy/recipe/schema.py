@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -10,7 +11,23 @@ from ackd_deploy.recipe.sections import Card, Data, Distill, Export, Gates, Sect
 from ackd_deploy.recipe.sections.data import HeldOut
 from ackd_deploy.recipe.sections.export import CALIBRATED
 
-__all__ = ["Recipe"]
+__all__ = ["Recipe", "check_methods_without_teacher"]
+
+
+_WITHOUT_TEACHER = ("kd", "finetune")
+
+
+def check_methods_without_teacher(methods: Sequence[str]) -> None:
+    """Refuse methods that need more of a teacher than its answers.
+
+    Raises:
+        ValueError: naming them.
+    """
+    if unknown := [method for method in dict.fromkeys(methods) if method not in _WITHOUT_TEACHER]:
+        raise ValueError(
+            f"{', '.join(unknown)} need{'s' if len(unknown) == 1 else ''} a teacher.model: soft labels have no hidden "
+            "states; use distill.method kd, and baselines kd and finetune"
+        )
 
 
 class Recipe(Section):
@@ -48,6 +65,30 @@ class Recipe(Section):
             raise ValueError("data.tuning_rows and a share held out are rows of data.train, which is absent")
         if self.export.fit_temperature:
             raise ValueError("export.fit_temperature needs rows to fit it on, in data.train")
+        return self
+
+    @property
+    def answers_given(self) -> bool:
+        """Whether soft labels are all there is of a teacher: no model answers."""
+        return self.teacher.model is None
+
+    @model_validator(mode="after")
+    def _soft_labels_can_teach(self) -> Recipe:
+        if not self.answers_given:
+            return self
+        if self.data.soft_labels is None:
+            raise ValueError("teacher.model is null, and data.soft_labels names no columns with a teacher's answers")
+        if self.teacher.finetune is not None or self.teacher.revision is not None:
+            raise ValueError("teacher.finetune and teacher.revision need a teacher.model")
+        check_methods_without_teacher([self.distill.method, *self.distill.baselines])
+        if self.student.init in ("teacher", "random"):
+            raise ValueError(
+                "student.init names a checkpoint where teacher.model is null: there is nothing else to start from"
+            )
+        if self.data.unlabeled is not None:
+            raise ValueError(
+                "data.unlabeled needs a teacher.model to label it: give these texts soft labels, in data.train"
+            )
         return self
 
     @model_validator(mode="after")

@@ -170,14 +170,16 @@ def summary_table(rows: Sequence[Row]) -> Table:
     """Return the table for a terminal; the first column wraps so that 60 columns suffice."""
     facts = metric_name(rows[0].metric if rows else "accuracy")
     reference = next((row.name for row in rows if row.role == "teacher"), "teacher")
+    # Where soft labels were the teacher there is no time of one.
+    compared = any(row.role == "teacher" or row.latency_ratio is not None for row in rows)
+    latency = f"; latency as a share of the {reference.removesuffix(', PyTorch')}'s in PyTorch" if compared else ""
     counts = sorted({row.rows for row in rows if row.rows})
     measured = f"on {' / '.join(f'{n:,}' for n in counts)} validation rows" if counts else "on the validation rows"
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{facts.described} {measured}, with its 95 % interval; latency as a share of the "
-        f"{reference.removesuffix(', PyTorch')}'s in PyTorch",
+        caption=f"{facts.described} {measured}, with its 95 % interval{latency}",
         caption_justify="left",
     )
     table.add_column("model", overflow="fold", min_width=12)

@@ -55,7 +55,8 @@ def profile_parts(parts: Mapping[str, Part], data: Data, count: Counter | None =
 
 def _classes(parts: Mapping[str, Part]) -> list[ClassCount]:
     counts = {name: class_counts(part.rows) for name, part in parts.items()}
-    total = len(parts["train"].rows)
+    # None has a label where all have soft labels alone.
+    total = max(1, len(parts["train"].rows))
     return [
         ClassCount(
             name=label, rows={name: of[place] for name, of in counts.items()}, share=counts["train"][place] / total

@@ -20,7 +20,10 @@ class Finetune(Optimization):
 class Teacher(Section):
     """The classifier to be compressed."""
 
-    model: str = Field(description="Folder in Hugging Face layout, or hub id.")
+    model: str | None = Field(
+        description="Folder in Hugging Face layout, or hub id. `null`: no local teacher, data.soft_labels are the "
+        "teacher's answers; the methods kd and finetune work then, from a student.init of its own."
+    )
     revision: str | None = Field(None, description="Commit of the hub model to pin; absent: the newest.")
     finetune: Finetune | None = Field(
         None, description="How the teacher is trained on the data first; absent: it is used as it is."

@@ -127,6 +127,14 @@ def test_what_is_chosen_by_labels_is_chosen_on_rows_with_one(tmp_path: Path) -> 
     assert has_label(tuning.labels).all()
 
 
+def test_without_any_label_nothing_is_chosen_by_labels(tmp_path: Path) -> None:
+    content = "text,p_neg,p_pos\na,0.2,0.8\nb,0.7,0.3\n"
+    rows = load(tmp_path, content, ["neg", "pos"])
+    assert calibration_slice(rows, 2, seed=1).tolist() == [0, 1]
+    with pytest.raises(DataError, match="tuning_rows needs rows with labels"):
+        tuning_split(rows, 1, seed=1)
+
+
 def test_a_share_held_out_of_train_has_labels_and_no_text_of_the_rest(tmp_path: Path) -> None:
     lines = [f"t{n // 2},{'' if n % 2 else ('pos', 'neg')[n % 4 // 2]},0.5,0.5" for n in range(80)]
     (tmp_path / "a.csv").write_text("\n".join(["text,label,p_neg,p_pos", *lines]))
