@@ -29,9 +29,14 @@ def finding_of(
     )  # fmt: skip
 
 
-def row_count(count: int) -> str:
-    """Return a number of rows in words: 1 row, 2 rows."""
-    return f"{count:,} row" + ("s" if count != 1 else "")
+def row_count(count: int, *verbs: str) -> str:
+    """Return a number of rows in words, with the verb for one or that for several.
+
+    >>> row_count(1), row_count(1200, "stands", "stand")
+    ('1 row', '1,200 rows stand')
+    """
+    words = f"{count:,} row" + ("s" if count != 1 else "")
+    return f"{words} {verbs[count != 1]}" if verbs else words
 
 
 def class_counts(rows: LabeledTexts) -> list[int]:

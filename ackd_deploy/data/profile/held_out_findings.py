@@ -20,7 +20,7 @@ def find_in_held_out(train: Part, labeled: Part, other: Part, name: str) -> list
     found = [
         finding_of(
             other, known, "leak", name,
-            f"{row_count(len(known))} stand in the training data too",
+            f"{row_count(len(known), 'stands', 'stand')} in the training data too",
             rule=SAME_TEXT,
             hint="remove them from one of both: figures on them say nothing about new texts",
         ),
@@ -49,7 +49,7 @@ def _lacking(train: LabeledTexts, other: LabeledTexts, name: str) -> Finding | N
 def _pieces(train: Part, other: Part, shared: set[int], name: str) -> Finding | None:
     rows = [row for row in pieces_of(other.rows.items, train.rows.items) if row not in shared]
     return finding_of(
-        other, rows, "pieces", name, f"{row_count(len(rows))} are pieces of training texts",
+        other, rows, "pieces", name, f"{row_count(len(rows), 'is a piece', 'are pieces')} of training texts",
         rule="four words or more, in a row, inside a training text; case aside",
         hint="cut the data by whole texts, as ackd_deploy.data.containment does",
     )  # fmt: skip

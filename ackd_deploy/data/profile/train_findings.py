@@ -59,7 +59,7 @@ def conflicts(part: Part, name: str = "train") -> Finding | None:
 def _duplicates(part: Part) -> Finding | None:
     rows = sorted(row for group in _groups(part.rows) if not _differ(part.rows, group) for row in group[1:])
     return finding_of(
-        part, rows, "duplicates", "train", f"{row_count(len(rows))} repeat an earlier one",
+        part, rows, "duplicates", "train", f"{row_count(len(rows), 'repeats', 'repeat')} an earlier one",
         rule=f"{SAME_TEXT}, and the same label",
         hint="remove them, unless their number means something",
     )  # fmt: skip

@@ -90,8 +90,8 @@ def _data(draft: Draft) -> list[str]:
     lines += [_line(f"problem_type: {data.problem_type}", guess.why.get("task", ""))]
     names = [entry.name for entry in draft.profile.classes]
     if names and all(name.lstrip("-").isdigit() for name in names):
-        first = ", ".join(f"'{name}': ..." for name in names[:2])
-        lines += [f"  # label_names: {{{first}, ...}}  # names in place of numbers"]
+        shown = ", ".join(f"'{name}': ..." for name in names[:3])
+        lines += [f"  # label_names: {{{shown}{', ...' if len(names) > 3 else ''}}}  # names in place of numbers"]
     if _has(draft.profile, "imbalance"):
         lines += [_line("# metric: macro_f1", "accuracy hides a class that is never found")]
     lines += [_line(f"max_length: {data.max_length}", why["max_length"])]
