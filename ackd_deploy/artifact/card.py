@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 import yaml
 
 from ackd_deploy.artifact.card_metadata import card_metadata
+from ackd_deploy.artifact.decision import Decision
 from ackd_deploy.artifact.schema import Manifest
 from ackd_deploy.escaping import visible
 from ackd_deploy.tasks.metric_names import metric_name
@@ -70,6 +72,9 @@ def render_card(manifest: Manifest) -> str:
         method_text=_METHODS.get(str(method), ""),
         sizes={variant.name: f"{variant.size_bytes / 1e6:.1f}" for variant in manifest.variants},
         quality=quality,
+        decision=manifest.decision,
+        tuned_for=metric_name(manifest.decision.metric).title if manifest.decision and manifest.decision.metric else "",
+        abstains=_abstains(manifest.decision),
         metric=metric_name(quality.metric) if quality else None,
         others=[
             (metric_name(name).title, metric_name(name).show(value) + metric_name(name).unit)
@@ -79,6 +84,26 @@ def render_card(manifest: Manifest) -> str:
         python_example=f"({quoted})" if manifest.text_pairs else quoted,
         json_example=json.dumps(asked, ensure_ascii=False),
         optimum_example=quoted,
+    )
+
+
+def _abstains(decision: Decision | None) -> str:
+    """Return in sentences from which confidence on answers are accepted, and what that did on the validation rows."""
+    if decision is None or (abstain := decision.abstain) is None:
+        return ""
+
+    def share(value: float, ends: Sequence[float] | None) -> str:
+        interval = "" if ends is None else f" (95 %: {100 * ends[0]:.1f} to {100 * ends[1]:.1f})"
+        return f"{100 * value:.1f} %{interval}"
+
+    right = "none of them could be counted"
+    if abstain.precision is not None:
+        right = f"{share(abstain.precision, abstain.precision_interval)} of these are right"
+    return (
+        f"Answers are marked `review` below a confidence of {abstain.threshold:.4g}, chosen for a {abstain.target} of "
+        f"{100 * abstain.goal:g} % on {abstain.rows:,} rows that nothing was trained on. Of "
+        f"{abstain.validation_rows:,} validation rows, {share(abstain.coverage, abstain.coverage_interval)} are "
+        f"accepted; {right}."
     )
 
 

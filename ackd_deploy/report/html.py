@@ -12,6 +12,7 @@ from ackd_deploy.files import write_text
 from ackd_deploy.report.classes import per_class_tables
 from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.data_profile import data_profile
+from ackd_deploy.report.decisions import decision_view
 from ackd_deploy.report.exported import calibration_figures, slice_table, torch_timings, variant_timings, variants
 from ackd_deploy.report.quality import calibration, label_slices, reliability
 from ackd_deploy.report.saved import finite, read_metrics
@@ -86,6 +87,11 @@ def render_report(run: Run) -> str:
         torch_timings=torch_timings(export) if export else {},
         slices=slice_table(export) if export else None,
         temperature=calibration_figures(export) if export else {},
+        decision=decision_view(
+            export, run.recipe.data.problem_type, label_names(run), predictions.get(run.student.model)
+        )
+        if export
+        else None,
         threads=export.latency.threads if export else None,
         missing=MISSING,
         **_quality(run, predictions),

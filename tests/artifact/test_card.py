@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 from ackd_deploy.artifact import Manifest, open_artifact
 from ackd_deploy.artifact.card import render_card
 from ackd_deploy.run.records import GateRecord
-from tests.artifact.test_schema import PLAIN
+from tests.artifact.test_schema import ABSTAIN, DECISION, PLAIN
 from tests.artifact_builder import build_artifact
 
 
@@ -150,3 +150,18 @@ def test_an_example_that_a_shell_or_markdown_would_read_is_not_shown():
         assert text not in card_of(golden=golden)
     golden = [{"text": "ein schöner Film", "label": "no", "scores": [1.0, 0.0], "example": True}]
     assert card_of(golden=golden).count("ein schöner Film") == 3
+
+
+def test_how_it_decides():
+    decision = {**DECISION, "metric": "macro_f1", "abstain": ABSTAIN}
+    card = render_card(Manifest.model_validate({**PLAIN, "decision": decision}))
+    assert "in place of the larger of two scores; tuned for macro F1 on 40 rows" in card
+    assert "| yes | 0.3 |" in card
+    assert (
+        "Answers are marked `review` below a confidence of 0.7, chosen for a coverage of 50 % on 100 rows that nothing "
+        "was trained on. Of 200 validation rows, 50.0 % (95 %: 40.0 to 60.0) are accepted; 90.0 % (95 %: 80.0 to 95.0) "
+        "of these are right."
+    ) in card
+    plain = render_card(Manifest.model_validate(PLAIN))
+    assert "What decides" not in plain
+    assert "leaves the answer" not in plain
