@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ackd_deploy.artifact import Decision, Golden, Manifest, Quality, VariantInfo, write_artifact
+from ackd_deploy.models.reader_files import settle_length
 
 SENTENCES = [
     "a warm and funny film about friendship",
@@ -22,6 +23,12 @@ SENTENCES = [
     "nothing in this mess makes any sense ?",
 ]
 MAX_LENGTH = 24
+# As a checkpoint has it from a training of its own.
+TOKENIZER_CONFIG = {
+    "tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512, "max_length": 128,
+    "pad_to_multiple_of": 64, "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}  # fmt: skip
 
 
 def write_tokenizer(folder: Path) -> int:
@@ -34,6 +41,9 @@ def write_tokenizer(folder: Path) -> int:
     # Reopened: a tokenizer fresh from training has no [CLS] and [SEP] around its texts.
     vocabulary = {token: index for index, token in enumerate((folder / "vocab.txt").read_text().splitlines())}
     reopened = BertWordPieceTokenizer(vocabulary, lowercase=True)
+    # What a checkpoint carries from its own training: no reader may follow it.
+    reopened.enable_truncation(512)
+    reopened.enable_padding(length=128)
     reopened.save(str(folder / "tokenizer.json"))
     return int(reopened.get_vocab_size())
 
@@ -161,7 +171,9 @@ def build_artifact(
         shutil.copyfile(parts / "model_int8.onnx", folder / files["int8_dynamic"])
         for name in ("tokenizer.json", "vocab.txt"):
             shutil.copyfile(parts / name, folder / name)
+        (folder / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
         (folder / "config.json").write_text(json.dumps(config, indent=2))
+        settle_length(folder, MAX_LENGTH)
         return manifest(samples)
 
     write_artifact(final, lambda folder: fill(folder, []))

@@ -67,6 +67,7 @@ def render_card(manifest: Manifest) -> str:
     asked = {"pairs": [list(example)]} if manifest.text_pairs else {"text": example[0]}
     return environment.from_string(source).render(
         manifest=manifest,
+        reading=_reading(manifest),
         metadata=yaml.safe_dump(card_metadata(manifest), sort_keys=False, allow_unicode=True, width=1000),
         made=_MADE.get(manifest.provenance.get("mode", method), "distilled"),
         method_text=_METHODS.get(str(method), ""),
@@ -134,3 +135,12 @@ def _cell(value: Any) -> str:
     for mark in "\\`*_[]<>|#":
         text = text.replace(mark, "\\" + mark)
     return text
+
+
+def _reading(manifest: Manifest) -> str:
+    rule, length = manifest.long_texts, manifest.max_length
+    if rule is None:
+        return f"truncated to {length} tokens"
+    if rule.mode == "head_tail":
+        return f"of more than {length} tokens the first {rule.head:.0%} of these and the last ones"
+    return f"of more than {length} tokens at most {rule.max_windows} windows, whose logits are averaged"

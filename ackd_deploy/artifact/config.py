@@ -9,14 +9,16 @@ from ackd_deploy.artifact.positions import text_positions
 from ackd_deploy.artifact.schema import MAX_LABELS, Manifest
 from ackd_deploy.errors import ArtifactError
 
-__all__ = ["check_config"]
+__all__ = ["THRESHOLDS", "check_config"]
+
+THRESHOLDS = "decision_thresholds"
 
 
 def check_config(config: Any, manifest: Manifest, source: str) -> None:
     """Check a Hugging Face configuration, as far as it says something.
 
     Raises:
-        ArtifactError: it names code to import, or contradicts the manifest in labels, task or length.
+        ArtifactError: it names code to import, or contradicts the manifest in labels, task, thresholds or length.
     """
     if not isinstance(config, dict):
         raise ArtifactError(f"{source} holds no JSON object")
@@ -32,6 +34,9 @@ def check_config(config: Any, manifest: Manifest, source: str) -> None:
     pad = config.get("pad_token_id")
     if pad is not None and (type(pad) is not int or not 0 <= pad < (vocabulary or 10_000_000)):
         raise ArtifactError(f"{source} has a pad_token_id outside its vocabulary")
+    thresholds = config.get(THRESHOLDS)
+    if thresholds is not None and thresholds != (manifest.decision.thresholds if manifest.decision else None):
+        raise ArtifactError(f"{source} has other {THRESHOLDS} than the manifest")
     positions = text_positions(config)
     if positions is not None and positions < manifest.max_length:
         raise ArtifactError(

@@ -80,7 +80,7 @@ class Manifest(Part):
         None, description="What is read of texts of more than max_length tokens; absent: their beginning."
     )
     temperature: Annotated[float, Field(gt=0.0, le=1000.0)] = Field(
-        1.0, description="Logits are divided by it before softmax or sigmoid."
+        1.0, description="Logits are divided by it before softmax or sigmoid; 1 where the graph does so itself."
     )
     chosen: Name = Field(description="Name of the variant that passed and won.")
     variants: Annotated[list[VariantInfo], Field(min_length=1, max_length=64)]

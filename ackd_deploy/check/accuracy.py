@@ -33,14 +33,13 @@ def accuracy_gates(
     found: Floats,
     labels: Labels,
     gates: Gates,
-    *,
-    temperature: float = 1.0,
 ) -> list[GateResult]:
     """Judge logits [N, C] of a variant against the student's [N, C] and the labels.
 
     Three figures: the drop of the metric in points, the growth of the error rate, and the share of rows
     with the student's own answer. A drop alone hides that one error in twenty more, of a 95 % model, is
-    a quarter of a point. The calibration error is that of the scores that are served, with their temperature.
+    a quarter of a point. The calibration error is that of the scores that are served: the logits have been divided by
+    the temperature, where there is one.
     """
     n = len(labels)
     change = paired_difference(task, student, found, labels)
@@ -64,7 +63,7 @@ def accuracy_gates(
         at_least("agreement", variant, count / n, gates.min_agreement, n=n, interval=wilson_interval(count, n)),
     ]
     if task.exclusive:
-        error = expected_calibration_error(softmax(found, temperature), labels)
+        error = expected_calibration_error(softmax(found), labels)
         results.append(at_most("ECE", variant, error, gates.max_calibration_error, n=n))
     return results
 

@@ -269,7 +269,9 @@ def _conclude(
         size = None
         if folder is not None:
             card = _card(context, stage.model, found, len(validation))
-            size = save_classifier(model, context.tokenizer, folder, card=card)
+            size = save_classifier(
+                model, context.tokenizer, folder, card=card, max_length=context.recipe.data.max_length
+            )
         predictions = run.predictions(stage)
         write_bytes(predictions, save(held_out))
         main = task.metric.name

@@ -68,9 +68,7 @@ def check_variant(report: VariantReport, built: BuiltVariant, setting: ExportSet
         report.results.append(inform("parity", built.name, difference, n=len(labels)))
     report.metric, report.rows = task.score(by_name, labels), len(labels)
     report.interval = metric_interval(task, by_name, labels)
-    report.results += accuracy_gates(
-        built.name, task, expected_logits, by_name, labels, gates, temperature=setting.reference.temperature
-    )
+    report.results += accuracy_gates(built.name, task, expected_logits, by_name, labels, gates)
     report.results += quality_gates(built.name, task, by_name, labels, inputs.against, gates, inputs.labels)
     report.slices = slices(task, by_name, labels, np.array(inputs.lengths), inputs.labels)
     report.results += invariance_gates(

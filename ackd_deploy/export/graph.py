@@ -20,7 +20,7 @@ from ackd_deploy.errors import ArtifactError, MissingExtra
 from ackd_deploy.extras import install_hint
 from ackd_deploy.models.classifiers import load_for_inference
 
-__all__ = ["Engine", "Graph", "check_contract", "export_graph", "model_inputs", "resolve_engine"]
+__all__ = ["Engine", "Graph", "check_contract", "divide_logits", "export_graph", "model_inputs", "resolve_engine"]
 
 Engine = Literal["auto", "optimum", "torch"]
 
@@ -159,6 +159,22 @@ def _export_torch(model: Any, inputs: tuple[str, ...], target: Path) -> None:
             do_constant_folding=True,
             dynamo=False,
         )
+
+
+def divide_logits(path: Path, temperature: float) -> None:
+    """Let a graph divide its logits by a temperature, in place: whoever runs it then has calibrated scores."""
+    if temperature == 1.0:
+        return
+    import onnx
+
+    model = onnx.load(path)
+    raw = "logits_before_temperature"
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [raw if name == "logits" else name for name in names]
+    model.graph.initializer.append(onnx.helper.make_tensor("temperature", onnx.TensorProto.FLOAT, [], [temperature]))
+    model.graph.node.append(onnx.helper.make_node("Div", [raw, "temperature"], ["logits"], name="temperature/Div"))
+    onnx.save(model, path)
 
 
 @contextmanager

@@ -59,15 +59,15 @@ def export_record(
 
 
 def calibration_record(logits: npt.NDArray[np.float32], setting: ExportSetting) -> CalibrationRecord:
-    """ECE of the chosen variant's logits [N, C] on the validation rows, without and with the fitted temperature."""
-    inputs, temperature = setting.inputs, setting.reference.temperature
+    """ECE of the chosen variant's logits [N, C] on the validation rows, without its graph's temperature and with it."""
+    inputs, temperature = setting.inputs, setting.reference.graph_temperature
     if not inputs.validation.task.exclusive:
         return CalibrationRecord(temperature=temperature, ece_before=None, ece_after=None)
     labels = inputs.validation.labels
     return CalibrationRecord(
         temperature=temperature,
-        ece_before=expected_calibration_error(softmax(logits), labels),
-        ece_after=expected_calibration_error(softmax(logits, temperature), labels),
+        ece_before=expected_calibration_error(softmax(logits, 1.0 / temperature), labels),
+        ece_after=expected_calibration_error(softmax(logits), labels),
     )
 
 

@@ -18,6 +18,7 @@ from ackd_deploy.export.variant_report import VariantReport
 from ackd_deploy.export.variants import BuiltVariant
 from ackd_deploy.files import sha256_file
 from ackd_deploy.models.locate import is_hub_id
+from ackd_deploy.models.reader_files import settle_length, settle_thresholds
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.sections import Data
 from ackd_deploy.run import package_versions
@@ -57,11 +58,13 @@ def graph_files(built: Sequence[BuiltVariant], chosen: str) -> dict[str, str]:
     return {variant.name: files[variant.path] for variant in built}
 
 
-def copy_reader_files(student: Path, folder: Path) -> None:
-    """Copy the student's configuration and tokenizer as Hugging Face wrote them."""
+def copy_reader_files(setting: ExportSetting, folder: Path) -> None:
+    """Copy the student's configuration and tokenizer, as Hugging Face has them, with the artifact's own settings."""
     for name in _READER_FILES:
-        if (student / name).is_file():
-            shutil.copyfile(student / name, folder / name)
+        if (setting.inputs.student / name).is_file():
+            shutil.copyfile(setting.inputs.student / name, folder / name)
+    settle_length(folder, setting.inputs.max_length)
+    settle_thresholds(folder, setting.decision.thresholds if setting.decision else None)
 
 
 def make_manifest(
@@ -77,7 +80,10 @@ def make_manifest(
 ) -> Manifest:
     """Describe an artifact that holds these variants."""
     run, inputs, graph = setting.run, setting.inputs, setting.graph
-    winner = next(variant for variant in built if variant.name == chosen)
+    winner, temperature = (
+        next(variant for variant in built if variant.name == chosen),
+        setting.reference.graph_temperature,
+    )
     files = graph_files(built, chosen)
     return Manifest(
         name=run.recipe.name,
@@ -88,7 +94,6 @@ def make_manifest(
         inputs=list(graph.inputs),  # type: ignore[arg-type]
         text_pairs=inputs.validation.pairs is not None,
         long_texts=inputs.tokenizer.rule,
-        temperature=setting.reference.temperature,
         chosen=chosen,
         variants=[
             VariantInfo(
@@ -112,6 +117,7 @@ def make_manifest(
             "engine": graph.engine,
             "opset": graph.opset,
             **({"graph": winner.note} if winner.note else {}),
+            **({"temperature in the graph": temperature} if temperature != 1.0 else {}),
             "validation": inputs.validation.fingerprint,
             "versions": package_versions(),
             **(provenance or {}),
@@ -160,7 +166,7 @@ def provisional_artifact(built: Sequence[BuiltVariant], setting: ExportSetting) 
         raise GateFailed("no variant could be built")
     folder = setting.folder / "artifact"
     folder.mkdir()
-    copy_reader_files(setting.inputs.student, folder)
+    copy_reader_files(setting, folder)
     _place(built, built[0].name, folder)
     seal(folder, make_manifest(setting, built, built[0].name))
     return folder
@@ -197,7 +203,7 @@ def final_artifact(
     provenance: dict[str, object] = {f"{what}_sha256": sha256_file(weights)}
 
     def build(folder: Path) -> Manifest:
-        copy_reader_files(setting.inputs.student, folder)
+        copy_reader_files(setting, folder)
         _place(passing, chosen.variant.name, folder)
         return make_manifest(
             setting,

@@ -17,7 +17,7 @@ from ackd_deploy.export.abstaining import choose_abstention
 from ackd_deploy.export.building import build_variants
 from ackd_deploy.export.check_variant import check_variant
 from ackd_deploy.export.golden import golden_samples
-from ackd_deploy.export.graph import export_graph
+from ackd_deploy.export.graph import divide_logits, export_graph
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.outcome import calibration_record, export_record, print_variants, refusal
 from ackd_deploy.export.packaging import final_artifact, provisional_artifact
@@ -104,6 +104,7 @@ def _prepare(run: Run, folder: Path, provider: str) -> ExportSetting:
     reference = student_reference(run, inputs)
     with console.step("exporting the graph"):
         graph = export_graph(inputs.student, folder / "raw.onnx", run.recipe.export.engine)
+        divide_logits(graph.path, reference.graph_temperature)
     return ExportSetting(
         run=run,
         inputs=inputs,

@@ -28,15 +28,16 @@ class Reference:
     """The student in PyTorch.
 
     Attributes:
-        logits: [N, C] of the validation rows.
+        logits: [N, C] of the validation rows, divided by the temperature as every graph's are.
         metrics: of the same rows, by name.
-        temperature: that the artifact divides logits by; 1 where none is fitted.
+        graph_temperature: that the graph divides logits by, so that any reader's scores are calibrated; 1 where none is
+            fitted.
         thresholds: that decide in the artifact; None where none are tuned.
     """
 
     logits: npt.NDArray[np.float32]
     metrics: dict[str, float]
-    temperature: float
+    graph_temperature: float
     thresholds: Thresholds | None = None
 
 
@@ -58,7 +59,7 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
     fits = export.fit_temperature and task.exclusive
     rows = inputs.calibration if inputs.tuning is None else inputs.tuning
     if rows is None or (not fits and export.thresholds is None):
-        return Reference(logits, metrics, temperature=1.0)
+        return Reference(logits, metrics, graph_temperature=1.0)
     if not has_label(rows.labels).all():
         raise DataError(
             "export.fit_temperature needs rows with labels, and no training row has one beside its soft labels",
@@ -66,9 +67,10 @@ def student_reference(run: Run, inputs: Inputs) -> Reference:
         )
     seen = model.logits(rows.items)
     temperature = fit_temperature(seen, rows.labels) if fits else 1.0
+    logits, seen = logits / np.float32(temperature), seen / np.float32(temperature)
     if export.thresholds is None:
         return Reference(logits, metrics, temperature)
-    thresholds = tune_thresholds(task, seen, rows.labels, label_names=inputs.labels, temperature=temperature)
+    thresholds = tune_thresholds(task, seen, rows.labels, label_names=inputs.labels)
     decided = task.with_thresholds(thresholds).metrics(logits, inputs.validation.labels)
     name = task.metric.name
     console.log(

@@ -14,6 +14,7 @@ from torch import nn
 
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.files import atomic_folder, write_text
+from ackd_deploy.models.reader_files import settle_length
 from ackd_deploy.models.safetensors_errors import os_errors
 from ackd_deploy.models.tokenizer_files import TOKENIZER_FILES, settle_tokenizer
 
@@ -173,11 +174,12 @@ def provide_tokenizer(folder: Path, converted: Path) -> Path:
     return converted
 
 
-def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: str) -> int:
+def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: str, max_length: int) -> int:
     """Write a classifier in Hugging Face layout, atomically.
 
     Writes config.json (label names, problem type), model.safetensors, README.md, and the tokenizer's files as both
-    lines of transformers read them, vocab.txt also where only tokenizer.json was there.
+    lines of transformers read them, vocab.txt also where only tokenizer.json was there. They truncate to
+    ``max_length`` and pad nothing, whatever the checkpoint's did.
 
     Returns:
         Bytes of model.safetensors.
@@ -189,5 +191,6 @@ def save_classifier(model: Any, tokenizer_folder: Path, folder: Path, *, card: s
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, target / name)
         settle_tokenizer(target, token_types=getattr(model.config, "type_vocab_size", 0) > 1)
+        settle_length(target, max_length)
         write_text(target / "README.md", card)
         return (target / "model.safetensors").stat().st_size

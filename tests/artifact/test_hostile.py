@@ -256,6 +256,7 @@ STATIC: dict[str, Change] = {
     "config with other labels": config(id2label={"0": "positive", "1": "negative"}),
     "config with another task": config(problem_type="regression"),
     "config whose model type is a table": config(model_type={"a": 1}, max_position_embeddings=2),
+    "config with thresholds of its own": config(decision_thresholds={"positive": 0.1}),
     "config that is a list": sealed(file("config.json", b"[]")),
     "config nested too deeply": sealed(file("config.json", DEEP.encode())),
     "padding token outside the vocabulary": config(pad_token_id=10**12),

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -5,7 +8,7 @@ import pytest
 from ackd_deploy.check.fusion import expected_fusion, fusion_gate
 from ackd_deploy.errors import ArtifactError, DataError, MissingExtra
 from ackd_deploy.export.fusion import fuse
-from ackd_deploy.export.graph import check_contract, export_graph, model_inputs, resolve_engine
+from ackd_deploy.export.graph import check_contract, divide_logits, export_graph, model_inputs, resolve_engine
 from tests.export.families import FAMILIES, make_model, save_model
 
 SHAPES = ((1, 4), (3, 11), (5, 37))
@@ -75,6 +78,18 @@ def change(path, target, edit):
     edit(model)
     onnx.save(model, target)
     return target
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_temperature_divides_the_logits(family, graphs, tmp_path):
+    _, graph = graphs[family]
+    path = Path(shutil.copyfile(graph.path, tmp_path / "divided.onnx"))
+    divide_logits(path, 1.0)
+    assert path.read_bytes() == graph.path.read_bytes()
+    divide_logits(path, 2.5)
+    check_contract(path, graph.inputs)
+    feed = make_feed(graph.inputs, 3, 11, 0)
+    np.testing.assert_allclose(run(path, feed), run(graph.path, feed) / 2.5, rtol=1e-6)
 
 
 def test_a_frozen_axis_breaks_the_contract(graphs, tmp_path):

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from scipy.special import softmax
+from tokenizers import Tokenizer
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed, RunMismatch
@@ -31,6 +34,23 @@ def no_latency(monkeypatch):
     monkeypatch.setattr(timing, "measure", timings)
 
 
+def bare_scores(folder, file, texts):
+    """The softmax of a graph's logits, with the tokenizer as its file stands."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    session = onnxruntime.InferenceSession(str(folder / file), providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    rows = []
+    for text in texts:
+        encoded = tokenizer.encode(text)
+        arrays = {
+            "input_ids": encoded.ids,
+            "attention_mask": encoded.attention_mask,
+            "token_type_ids": encoded.type_ids,
+        }
+        rows.append(session.run(["logits"], {name: np.array([arrays[name]]) for name in names})[0][0])
+    return softmax(np.stack(rows), axis=1)
+
+
 def test_all_variants_end_in_a_checked_artifact(make_run, capsys, monkeypatch):
     # So that there are more threads than the one that decides, also on a machine with a single processor.
     for module in (timing, outcome):
@@ -53,7 +73,14 @@ def test_all_variants_end_in_a_checked_artifact(make_run, capsys, monkeypatch):
     passed = {row.name for row in facts.variants if row.verdict != "fail"}
     assert {variant.name for variant in manifest.variants} == passed
     assert manifest.variant("fp32").precision == "fp32"
-    assert manifest.temperature == facts.calibration.temperature != 1.0
+    # The temperature is in every graph, so that whoever runs one has the scores that we serve.
+    assert facts.calibration.temperature != 1.0
+    assert manifest.temperature == 1.0
+    assert manifest.provenance["temperature in the graph"] == facts.calibration.temperature
+    for variant in manifest.variants:
+        found = bare_scores(folder, variant.file, [sample.text for sample in manifest.golden])
+        served = Classifier.load(folder, threads=1, variant=variant.name).classify([s.text for s in manifest.golden])
+        np.testing.assert_allclose(found, [list(answer.scores.values()) for answer in served], atol=2e-3)
     assert len(manifest.golden) == 8
     assert facts.variant("fp32").gate("fusion").verdict == "pass"
     table = capsys.readouterr().out

@@ -146,7 +146,7 @@ def test_saved_folders_are_read_by_transformers(tiny_teacher: Path, tmp_path: Pa
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     model = load_classifier(tiny_teacher, NAMES, SINGLE)
-    size = save_classifier(model, tiny_teacher, tmp_path / "out", card="# card\n")
+    size = save_classifier(model, tiny_teacher, tmp_path / "out", card="# card\n", max_length=32)
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert {
         "config.json",
@@ -169,7 +169,7 @@ def test_saved_folders_are_read_by_transformers(tiny_teacher: Path, tmp_path: Pa
 def test_vocab_is_written_where_only_tokenizer_json_was_there(folder: Path, tmp_path: Path) -> None:
     expected = (folder / "vocab.txt").read_text()
     (folder / "vocab.txt").unlink()
-    save_classifier(load_classifier(folder, NAMES, SINGLE), folder, tmp_path / "out", card="")
+    save_classifier(load_classifier(folder, NAMES, SINGLE), folder, tmp_path / "out", card="", max_length=32)
     assert (tmp_path / "out" / "vocab.txt").read_text() == expected
 
 

@@ -94,7 +94,7 @@ def test_either_line_reads_what_either_wrote(teacher: Path, tmp_path: Path) -> N
     tokenizer = provide_tokenizer(teacher, tmp_path / "converted")
     assert tokenizer == teacher
     student = tmp_path / "student"
-    save_classifier(model, tokenizer, student, card="")
+    save_classifier(model, tokenizer, student, card="", max_length=32)
 
     encoded = Tokenizer.from_file(str(student / "tokenizer.json")).encode(*PAIR)
     with torch.inference_mode():
@@ -107,7 +107,7 @@ def test_either_line_reads_what_either_wrote(teacher: Path, tmp_path: Path) -> N
 
 def test_what_is_saved_names_nothing_that_one_line_lacks(teacher: Path, tmp_path: Path) -> None:
     model = load_classifier(teacher, NAMES, SINGLE)
-    save_classifier(model, teacher, tmp_path / "student", card="")
+    save_classifier(model, teacher, tmp_path / "student", card="", max_length=32)
     settings = json.loads((tmp_path / "student" / "tokenizer_config.json").read_text())
     assert settings["tokenizer_class"] in ("BertTokenizer", "PreTrainedTokenizerFast")
     assert not isinstance(settings.get("extra_special_tokens"), list)
@@ -123,5 +123,5 @@ def test_own_special_tokens_stay_special(tiny_teacher: Path, tmp_path: Path) -> 
     folder = Path(shutil.copytree(tiny_teacher, tmp_path / "teacher"))
     tokenizer, _ = SAVED["5, with a special token of its own"]
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
-    save_classifier(load_classifier(folder, NAMES, SINGLE), folder, tmp_path / "student", card="")
+    save_classifier(load_classifier(folder, NAMES, SINGLE), folder, tmp_path / "student", card="", max_length=32)
     assert "warm" in AutoTokenizer.from_pretrained(tmp_path / "student").all_special_tokens

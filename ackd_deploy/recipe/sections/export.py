@@ -76,7 +76,8 @@ class Export(Section):
         "self-test.",
     )
     fit_temperature: bool = Field(
-        False, description="Fit one temperature on a slice of train, so that scores are closer to frequencies."
+        False,
+        description="Fit one temperature on a slice of train, so that scores are closer to frequencies; the graph has it.",
     )
     thresholds: Literal["tune"] | None = Field(
         None,
