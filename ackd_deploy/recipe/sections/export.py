@@ -77,7 +77,7 @@ class Export(Section):
     )
     fit_temperature: bool = Field(
         False,
-        description="Fit one temperature on a slice of train, so that scores are closer to frequencies; the graph has it.",
+        description="Fit one temperature on a slice of train, so that scores are closer to frequencies; graphs have it.",
     )
     thresholds: Literal["tune"] | None = Field(
         None,
