@@ -51,7 +51,7 @@ def test_a_local_folder_is_itself(folder: Path) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "no weights"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "only pickled weights"),
         (lambda f: (f / "config.json").unlink(), "no config.json"),
-        (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "config.json").write_text("{"), "is not valid JSON"),
         (lambda f: (f / "config.json").write_text("[1]"), "names no model_type"),
         (lambda f: [(f / n).unlink(missing_ok=True) for n in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")],
          "no tokenizer"),

@@ -77,7 +77,7 @@ class Export(Section):
     )
     fit_temperature: bool = Field(
         False,
-        description="Fit one temperature on a slice of train, so that scores are closer to frequencies; graphs have it.",
+        description="Fit one temperature on a slice of train: scores are closer to frequencies then. Graphs have it.",
     )
     thresholds: Literal["tune"] | None = Field(
         None,
