@@ -65,7 +65,7 @@ def choose_abstention(winner: Classifier, logits: Array, setting: ExportSetting)
 
 def _answers(setting: ExportSetting, logits: Array, labels: Array) -> tuple[Array, Array]:
     task = setting.task
-    scores = task.activate(logits, setting.reference.temperature)
+    scores = task.activate(logits)
     return task.confidence(scores), np.asarray(task.row_errors(logits, labels) == 0)
 
 
