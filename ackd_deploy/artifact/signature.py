@@ -12,10 +12,15 @@ from typing import Any
 
 from ackd_deploy.errors import ArtifactError, MissingExtra, UsageError, first_line
 from ackd_deploy.extras import install_hint
+from ackd_deploy.files import read_bounded
 
 __all__ = ["SIGNATURE", "check_key", "sign_artifact", "verify_signature"]
 
 SIGNATURE = "model.sig"
+
+# A signature names each file of an artifact, of which there are 1,000 at most; a key has a few hundred bytes.
+_MAX_SIGNATURE = 1_000_000
+_MAX_KEY = 100_000
 
 
 def _package() -> Any:
@@ -26,11 +31,19 @@ def _package() -> Any:
     return model_signing
 
 
+def _check_key_file(key: Path) -> None:
+    try:
+        read_bounded(key, _MAX_KEY)
+    except OSError as error:
+        raise UsageError(f"{key} holds no key: {error.strerror or error}") from error
+
+
 def _hashing(package: Any) -> Any:
     return package.hashing.Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
 def _signing(package: Any, key: Path) -> Any:
+    _check_key_file(key)
     try:
         return package.signing.Config().use_elliptic_key_signer(private_key=key)
     except (OSError, ValueError, TypeError, AttributeError) as error:  # AttributeError: a key of another kind
@@ -82,12 +95,15 @@ def verify_signature(folder: Path, key: Path) -> int:
         ArtifactError: there is no signature, it is not of this key, or a file was changed, added or removed.
     """
     package, signature = _package(), folder / SIGNATURE
+    _check_key_file(key)
     try:
         verifying = package.verifying.Config().use_elliptic_key_verifier(public_key=key)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{key} holds no public key: {first_line(error)}") from error
     if not signature.is_file():
         raise ArtifactError(f"{folder} is not signed: it holds no {SIGNATURE}", hint="ackd-deploy export --sign KEY")
+    if signature.stat().st_size > _MAX_SIGNATURE:
+        raise ArtifactError(f"{signature} has more than {_MAX_SIGNATURE:,} bytes, and is no signature of an artifact")
     try:
         verifying.set_hashing_config(_hashing(package)).verify(folder, signature)
     except Exception as error:  # the package raises ValueError, and what its parsers raise for a damaged signature

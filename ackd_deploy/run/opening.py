@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ackd_deploy.errors import ArtifactError, RecipeError, RunLocked, UsageError
+from ackd_deploy.files import read_bounded
 from ackd_deploy.locking import exclusive
 from ackd_deploy.recipe import Recipe, parse_recipe
 from ackd_deploy.run.state import RunState, read_state
@@ -15,6 +16,8 @@ from ackd_deploy.run.state import RunState, read_state
 __all__ = ["check_unused", "clear", "locked", "read_run"]
 
 _LOCK = ".lock"
+# Every default is written out there, so it is longer than the recipe that it was made from.
+_MAX_RECIPE = 2_000_000
 # What a run, its reports, ablations and sweeps write into its folder; a leading dot marks files under construction.
 _OWN = frozenset(
     {
@@ -92,7 +95,7 @@ def read_run(folder: Path) -> tuple[RunState, Recipe]:
     hint = "start over with --fresh, or restore the file from a backup"
     try:
         state = read_state(folder / "run.json")
-        text = (folder / "recipe.yaml").read_text(encoding="utf-8")
+        text = read_bounded(folder / "recipe.yaml", _MAX_RECIPE).decode()
         return state, parse_recipe(text, source=str(folder / "recipe.yaml"))
     except (OSError, UnicodeDecodeError) as error:
         raise ArtifactError(f"the run in {folder} cannot be read: {error}", hint=hint) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -113,3 +114,16 @@ def test_a_bad_key_ends_an_export_before_it_begins(tmp_path: Path):
     result = CliRunner().invoke(cli, ["export", "--runs", str(tmp_path), "--sign", str(tmp_path / "absent.pem")])
     assert result.exit_code == 2
     assert "absent.pem" in result.stderr
+
+
+@pytest.mark.timeout(20)
+def test_keys_and_signatures_without_end_are_refused(signed: Path, keys: tuple[Path, Path], tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for key in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="not a regular file"):
+            verify_signature(signed, key)
+        with pytest.raises(UsageError, match="not a regular file"):
+            check_key(key)
+    (signed / SIGNATURE).write_bytes(b"[" + b"[]," * 1_000_000 + b"0]")
+    with pytest.raises(ArtifactError, match="no signature of an artifact"):
+        verify_signature(signed, keys[1])

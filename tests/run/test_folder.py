@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import re
 import time
 
@@ -230,3 +231,15 @@ def test_a_folder_with_dotfiles_alone_is_no_place_for_a_run(tmp_path):
     with pytest.raises(UsageError, match=r"\.env"):
         Run.open(tmp_path, recipe())
     assert [entry.name for entry in tmp_path.iterdir()] == [".env"]
+
+
+@pytest.mark.timeout(20)
+def test_a_recipe_that_is_a_pipe_or_endless_is_damage(tmp_path):
+    folder = tmp_path / "r"
+    Run.open(folder, recipe())
+    path = folder / "recipe.yaml"
+    for make in (os.mkfifo, lambda place: place.symlink_to("/dev/zero")):
+        path.unlink()
+        make(path)
+        with pytest.raises(ArtifactError, match="not a regular file"):
+            Run.load(folder)
