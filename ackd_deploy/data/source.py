@@ -144,11 +144,13 @@ def _usable(
             return table, rows, tuple(sorted(skipped, key=lambda row: row.number))
         except UnusableRows as error:
             # What is left is read again: some mistakes are only looked for where there are no others.
-            if data.on_error == "stop":
-                raise
             found: dict[int, list[str]] = {}
             for number, reason in error.rows:
                 found.setdefault(number, []).append(reason)
+            if data.on_error == "stop":
+                if len(found) <= data.max_skipped * total:
+                    error.hint = f"{error.hint}; or --set data.on_error=skip leaves them out"
+                raise
             skipped += [SkippedRow(table.source, table.noun, n, "; ".join(reasons)) for n, reasons in found.items()]
             table = table.without(found)
 

@@ -33,6 +33,12 @@ def test_rows_that_cannot_be_read_are_skipped_with_number_and_reason(tmp_path):
     assert {row.source for row in found.skipped} == {str(tmp_path / "a.csv")}
     with pytest.raises(DataError, match="3 fields where the header has 2"):
         part(tmp_path, content)
+    with pytest.raises(DataError) as few:
+        part(tmp_path, f"text,label\n{GOOD},x\n")
+    assert few.value.hint.endswith("data.on_error=skip leaves them out")
+    with pytest.raises(DataError) as many:
+        part(tmp_path, f"text,label\n{GOOD}" + ",x\n" * 9)
+    assert "on_error" not in many.value.hint
 
 
 def test_mistakes_that_are_only_looked_for_where_there_are_no_others_are_skipped_too(tmp_path):

@@ -39,7 +39,7 @@ def scores(table: Table, column: str, problems: Problems) -> Targets:
             problems.add(
                 f"label {value!r:.40} in column {column!r} is no finite number",
                 number,
-                "with data.problem_type: regression, labels are numbers",
+                "with data.problem_type: regression, labels are numbers, with a point and no comma",
             )
     return targets, ("score",)
 
