@@ -94,7 +94,13 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         quality = measured_quality(logits, setting)
         per_class = per_class_record(setting.task, logits, rows.labels, setting.inputs.labels)
         final = final_artifact(reports, winner, setting, gates, golden, quality, decision)
-    ended = {"calibration": calibration, "per_class": per_class, "decision": decision, "artifact": final.name}
+    ended = {
+        "calibration": calibration,
+        "per_class": per_class,
+        "metrics": quality.metrics,
+        "decision": decision,
+        "artifact": final.name,
+    }
     run.finish(EXPORT, record.model_copy(update={**ended, "seconds": time.monotonic() - started}))
     return final
 

@@ -1,14 +1,16 @@
-"""Each class of the teacher, the student and the served variant, laid out for the page."""
+"""All metrics of the models, and each class of teacher, student and served variant, laid out for the page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ackd_deploy.report.summary import classes_of, model_name
+from ackd_deploy.report.summary import Row, classes_of, model_name
 from ackd_deploy.run import Run
 from ackd_deploy.run.records import PerClassRecord
+from ackd_deploy.tasks.metric_names import metric_name
 
-__all__ = ["PerClassTable", "per_class_tables"]
+__all__ = ["MetricsTable", "PerClassTable", "metrics_table", "per_class_tables"]
 
 _MATRIX_CLASSES = 12
 _LISTED = 20
@@ -30,6 +32,24 @@ class PerClassTable:
     found: PerClassRecord
     matrix: list[tuple[str, list[int]]] | None
     confusions: list[tuple[str, str, int]]
+
+
+@dataclass(frozen=True)
+class MetricsTable:
+    """Headings of metrics, and for each model its name and shown values."""
+
+    headings: list[str]
+    models: list[tuple[str, list[str]]]
+
+
+def metrics_table(rows: Sequence[Row]) -> MetricsTable | None:
+    """Return the metrics of all models that have more than the deciding one; None where none has."""
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics or ()))
+    if len(names) < 2:
+        return None
+    facts = [metric_name(name) for name in names]
+    models = [(row.name, [each.show(row.metrics.get(each.name)) for each in facts]) for row in rows if row.metrics]
+    return MetricsTable([each.heading for each in facts], models)
 
 
 def per_class_tables(run: Run) -> list[PerClassTable]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ackd_deploy.escaping import visible
 from ackd_deploy.files import write_text
-from ackd_deploy.report.classes import per_class_tables
+from ackd_deploy.report.classes import metrics_table, per_class_tables
 from ackd_deploy.report.curves import Plot, training_plots
 from ackd_deploy.report.data_profile import data_profile
 from ackd_deploy.report.decisions import decision_view
@@ -76,6 +76,7 @@ def render_report(run: Run) -> str:
         reference=model_name(run, "teacher").removesuffix(", PyTorch"),
         metric=facts,
         per_class=per_class_tables(run),
+        metrics=metrics_table(rows),
         overview=_overview(rows),
         curves=training_plots(read_metrics(run.path("metrics.jsonl")), recorded),
         method=run.recipe.distill.method,

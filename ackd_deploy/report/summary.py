@@ -55,6 +55,8 @@ class Row:
         verdict: of the gates: of a variant all of its own, of a model those on its quality.
         reasons: why a variant was refused, or what its gates could not decide.
         chosen: whether this is the variant that the artifact serves.
+        parameters: number of weights.
+        metrics: all of the task's by name; of the chosen variant alone among variants.
     """
 
     role: Role
@@ -70,6 +72,7 @@ class Row:
     reasons: tuple[str, ...] = ()
     chosen: bool = False
     parameters: int | None = None
+    metrics: dict[str, float] | None = None
 
 
 def summary_rows(run: Run) -> list[Row]:
@@ -99,6 +102,7 @@ def _baseline_rows(run: Run) -> list[Row]:
             value=model.metrics[found.primary],
             interval=model.interval,
             rows=found.validation_rows,
+            metrics=model.metrics,
         )
         for model in found.models
     ]
@@ -120,6 +124,7 @@ def _model_row(run: Run, role: Role, stage: Stage[ModelRecord]) -> Row:
         verdict=verdict,
         reasons=reasons,
         parameters=record.parameters,
+        metrics=record.metrics,
     )
 
 
@@ -128,8 +133,15 @@ def _of_gates(gates: Sequence[GateRecord]) -> tuple[str | None, tuple[str, ...]]
     for verdict in ("fail", "undecided", "pass"):
         found = [gate for gate in gates if gate.verdict == verdict]
         if found:
-            return verdict, tuple(f"{gate.gate}: {gate.detail or gate.figure}" for gate in found if verdict != "pass")
+            return verdict, tuple(map(_reason, found if verdict != "pass" else []))
     return None, ()
+
+
+def _reason(gate: GateRecord) -> str:
+    if gate.detail:
+        return f"{gate.gate}: {gate.detail}"
+    figure = MISSING if gate.figure is None else f"{gate.figure:.4g}"
+    return f"{gate.gate}: {figure}" + ("" if gate.bound is None else f" (bound {gate.bound:g})")
 
 
 def _variant_rows(run: Run) -> list[Row]:
@@ -150,6 +162,7 @@ def _variant_rows(run: Run) -> list[Row]:
             verdict=variant.verdict,
             reasons=tuple(variant.reasons),
             chosen=variant.name == export.chosen,
+            metrics=export.metrics if variant.name == export.chosen else None,
         )
         for variant in export.variants
     ]

@@ -332,6 +332,8 @@ class ExportRecord(Record):
     calibration: CalibrationRecord | None = None
     """Of the chosen variant; None where none was chosen, as those that follow."""
     per_class: PerClassRecord | None = None
+    metrics: dict[str, float] | None = None
+    """All of the task's, by name."""
     seconds: float | None = None
     artifact: str | None = None
 
