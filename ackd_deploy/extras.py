@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("jinja2", "matplotlib", "safetensors", "scipy"),
     "serve": ("bentoml", "starlette", "prometheus_client"),
     "parquet": ("pyarrow",),
+    "ray": ("ray", "pyarrow"),
     "sign": ("model_signing", "OpenSSL"),
 }
 

@@ -13,7 +13,7 @@ from ackd_deploy.data.reading import FORMATS, Records, Wanted, open_lines, open_
 from ackd_deploy.data.texts import text_problem
 from ackd_deploy.tasks.text import Text, joined
 
-__all__ = ["Item", "Items", "open_items"]
+__all__ = ["Item", "Items", "checked_item", "open_items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def open_items(
     if path.suffix.lower() not in FORMATS:
         with open_lines(path, columns.text) as records:
             rows = ((number, [*values, {columns.text: values[0]}]) for number, values in records.rows)
-            items = (_item(number, values, columns, unwritable) for number, values in rows)
+            items = (checked_item(number, values, columns, unwritable) for number, values in rows)
             yield Items(records.source, records.noun, [columns.text], items)
         return
     bad: list[tuple[int, str]] = []
@@ -76,7 +76,7 @@ def _merged(
     """Put what the reader leaves out back into its place: before the next record that it gives."""
     for number, values in records.rows:
         yield from _left_out(bad)
-        yield _item(number, values, columns, unwritable)
+        yield checked_item(number, values, columns, unwritable)
     yield from _left_out(bad)
 
 
@@ -85,9 +85,10 @@ def _left_out(bad: list[tuple[int, str]]) -> Iterator[Item]:
     bad.clear()
 
 
-def _item(
+def checked_item(
     number: int, values: list[Any], columns: TextColumns, unwritable: Callable[[dict[str, Any]], str | None]
 ) -> Item:
+    """Return a record as an item; ``values`` are the texts and then the whole record."""
     *texts, record = values
     for column, value in zip(columns.names, texts, strict=True):
         if found := text_problem(value, column):

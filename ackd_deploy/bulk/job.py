@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,6 +110,30 @@ class JobFolder:
                 f"another process works in {self.folder}", hint="wait until it ends, or name another output"
             ) from error
 
+    @contextmanager
+    def opened(self, job: Job, begin: Callable[[], State], *, fresh: bool) -> Iterator[State]:
+        """Begin a job or go on with it, for as long as the block lasts.
+
+        Args:
+            job: what is to be done.
+            begin: looks at the input; what it raises leaves no folder behind.
+            fresh: drop what is here.
+
+        Raises:
+            RunMismatch, RunLocked, UsageError, ArtifactError: as the methods below say, and what ``begin`` raises.
+        """
+        if fresh and self.folder.is_dir():
+            with self.locked():
+                self.clear()
+        begun = None if self.folder.is_dir() else begin()
+        with self.locked():
+            state = self.state()
+            if state is None:
+                state = begun or begin()
+                write_json(self.folder / _STATE, state.model_dump(mode="json"))
+            self.check(state, job)
+            yield state
+
     def state(self) -> State | None:
         """Return what was begun here; None where nothing was.
 
@@ -123,10 +147,6 @@ class JobFolder:
             return State.model_validate(read_json(path))
         except (ArtifactError, ValidationError) as error:
             raise ArtifactError(f"{path} is damaged", hint=f"--fresh drops {self.folder} and starts over") from error
-
-    def begin(self, state: State) -> None:
-        """Write the first file."""
-        write_json(self.folder / _STATE, state.model_dump(mode="json"))
 
     def check(self, state: State, job: Job) -> None:
         """Refuse to mix two jobs.
@@ -149,8 +169,8 @@ class JobFolder:
 
     def write(self, index: int, content: bytes, *, taken: int, written: int, skipped: list[tuple[int, str]]) -> Part:
         """Write one part and then its record: a part without one is none."""
-        write_bytes(self._file(index), content)
-        part = Part(sha256=sha256_file(self._file(index)), taken=taken, written=written, skipped=skipped)
+        write_bytes(self.file(index), content)
+        part = Part(sha256=sha256_file(self.file(index)), taken=taken, written=written, skipped=skipped)
         write_json(self._record(index), part.model_dump(mode="json"))
         return part
 
@@ -158,15 +178,16 @@ class JobFolder:
         """Return the record of a part that is whole; None where it must be made (again)."""
         try:
             part = Part.model_validate(read_json(self._record(index)))
-            return part if sha256_file(self._file(index)) == part.sha256 else None
+            return part if sha256_file(self.file(index)) == part.sha256 else None
         except (ArtifactError, ValidationError, FileNotFoundError):
             return None
 
     def content(self, index: int) -> bytes:
         """Return the content of a part."""
-        return self._file(index).read_bytes()
+        return self.file(index).read_bytes()
 
-    def _file(self, index: int) -> Path:
+    def file(self, index: int) -> Path:
+        """Return where the content of a part lies."""
         return self.folder / f"part-{index:07d}"
 
     def _record(self, index: int) -> Path:

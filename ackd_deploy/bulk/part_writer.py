@@ -50,7 +50,9 @@ class PartWriter:
         self._job = state.job
         self._folder = JobFolder(output)
         self._prefix = answer_prefix(state.survey.columns, state.job.prefix, abstains=state.job.abstains)
-        self._format = make_format(output, output_columns(state), classifier.manifest.labels, source)
+        self._format = make_format(
+            Path(f"out{state.job.format}"), output_columns(state), classifier.manifest.labels, source
+        )
 
     def write(self, index: int, items: Sequence[Item]) -> Part:
         """Write one part.

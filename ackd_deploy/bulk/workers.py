@@ -10,16 +10,27 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ackd_deploy.bulk.items import Item
 from ackd_deploy.bulk.job import Part
 from ackd_deploy.errors import AckdError, EnvironmentProblem
 
-__all__ = ["written_by_workers"]
+__all__ = ["Work", "Write", "written_by_workers", "written_parts"]
 
-Work = tuple[int, list[Item]]
+Work = tuple[int, Any]
 Worker = tuple[BaseProcess, Connection]
-Write = Callable[[int, list[Item]], Part]
+Write = Callable[[int, Any], Part]
 _KEPT = "what is written so far is kept, and the same command goes on from there; out of memory? try fewer --workers"
+
+
+def written_parts(make: Callable[[], Write], work: Iterator[Work], workers: int) -> Iterator[Part]:
+    """Yield the record of each part as it is done, by this process alone or by several; see `written_by_workers`."""
+    if workers > 1:
+        yield from written_by_workers(make, work, workers)
+        return
+    first = next(work, None)
+    if first is not None:
+        write = make()
+        yield write(*first)
+        yield from (write(*following) for following in work)
 
 
 def written_by_workers(make: Callable[[], Write], work: Iterable[Work], workers: int) -> Iterator[Part]:
@@ -30,7 +41,7 @@ def written_by_workers(make: Callable[[], Write], work: Iterable[Work], workers:
 
     Args:
         make: called once in each process, to load what it needs; can be pickled.
-        work: number and items of each part.
+        work: number of each part, and what it is made of.
         workers: number of processes.
 
     Raises:

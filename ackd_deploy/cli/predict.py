@@ -37,7 +37,7 @@ _STDIN = Path("-")
 )  # fmt: skip
 @click.option("--pair", help="Second text, for a model of pairs; with one TEXT.")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False),
+    "--output", "-o", type=click.Path(path_type=Path),
     help="File for the result; default: stdout. Of a file it keeps all columns, its ending names the format, and the "
     "same command goes on where it was stopped.",
 )  # fmt: skip
@@ -51,7 +51,11 @@ _STDIN = Path("-")
     "--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
     help="For records that cannot be used: tell all and stop, or leave them out and list them in OUTPUT.skipped.csv.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes, for a file.")
+@click.option("--workers", type=click.IntRange(1, 4096), default=1, show_default=True, help="Processes, for a file.")
+@click.option(
+    "--engine", type=click.Choice(["processes", "ray"]), default="processes", show_default=True,
+    help="For a folder of Parquet files: processes of this machine, or Ray's actors on one or many (extra ray).",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Drop what an earlier, stopped command left of this output.")
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=32, show_default=True)
 @click.option("--variant", help="Variant of the artifact to run; default: the chosen one.")
@@ -70,6 +74,7 @@ def command(
     prefix: str | None,
     on_error: str,
     workers: int,
+    engine: str,
     fresh: bool,
     batch_size: int,
     variant: str | None,
@@ -82,6 +87,7 @@ def command(
     Texts and lines, and a file without --output, give JSON Lines.
 
     `predict ARTIFACT FILE -o OUTPUT` writes the file's own columns with the answers beside them, in the same order.
+    Where FILE is a folder of Parquet files, OUTPUT is one too.
     """
     if len(texts) == 2 and artifact is None and source is None and _is_artifact(Path(texts[0])):
         artifact, source, texts = Path(texts[0]), Path(texts[1]), ()
@@ -90,11 +96,11 @@ def command(
     if pair is not None and len(texts) != 1:
         raise UsageError("--pair goes with exactly one TEXT")
     file_to_file = output is not None and source not in (None, _STDIN)
-    if not file_to_file and (prefix is not None or on_error != "stop" or workers > 1 or fresh):
-        raise UsageError("--prefix, --on-error, --workers and --fresh go with a file and --output")
+    if not file_to_file and (prefix is not None or on_error != "stop" or workers > 1 or fresh or engine != "processes"):
+        raise UsageError("--prefix, --on-error, --workers, --engine and --fresh go with a file and --output")
     folder = find_artifact(artifact, runs)
 
-    from ackd_deploy.bulk import FileJob, Source, predict_file
+    from ackd_deploy.bulk import FileJob, Source, predict_file, predict_folder
 
     end_despite_native_code()
     model = Source(folder, provider, threads=threads, variant=variant, strict=strict)
@@ -103,9 +109,11 @@ def command(
         return
     job = FileJob(
         model, source, output, text_column=text_column, pair_column=pair_column, prefix=prefix, on_error=on_error,
-        batch_size=batch_size, workers=workers, fresh=fresh,
+        batch_size=batch_size, workers=workers, engine=engine, fresh=fresh,
     )  # fmt: skip
-    written = predict_file(job)
+    if not source.is_dir() and engine != "processes":
+        raise UsageError(f"--engine {engine} goes with a folder of Parquet files, and {source} is none")
+    written = (predict_folder if source.is_dir() else predict_file)(job)
     console.log(f"{output}: {written.rows:,} rows")
     if written.skipped:
         console.warn(f"{written.skipped:,} rows could not be used; {job.skipped} says which and why")

@@ -11,7 +11,7 @@ from ackd_deploy.data.reading.records import Records, Row, Wanted
 from ackd_deploy.errors import DataError, MissingExtra, first_line
 from ackd_deploy.extras import install_hint
 
-__all__ = ["read_parquet"]
+__all__ = ["read_parquet", "read_values", "readable"]
 
 _ROWS = 4096
 
@@ -28,7 +28,7 @@ def read_parquet(stream: BinaryIO, source: str, wanted: Wanted) -> Records:
         raise MissingExtra(
             "reading Parquet needs pyarrow, which is not installed", hint=install_hint("parquet")
         ) from error
-    with _readable(source):
+    with readable(source):
         file = parquet.ParquetFile(stream)
         schema = file.schema_arrow
     wanted.check(source, list(schema.names))
@@ -40,18 +40,23 @@ def _rows(file: Any, source: str, wanted: Wanted) -> Iterator[Row]:
     whole = list(file.schema_arrow.names) if wanted.whole else []
     batches = file.iter_batches(batch_size=_ROWS, columns=whole or list(dict.fromkeys(wanted.names)))
     while True:
-        with _readable(source):
+        with readable(source):
             batch = next(batches, None)
             if batch is None:
                 return
-            found = {name: _values(batch.column(name), name, source, number) for name in [*whole, *wanted.names]}
+            found = {name: read_values(batch.column(name), name, source, number) for name in [*whole, *wanted.names]}
         for place in range(batch.num_rows):
             number += 1
             record = [{name: found[name][place] for name in whole}] if wanted.whole else []
             yield number, [found[name][place] for name in wanted.names] + record
 
 
-def _values(column: Any, name: str, source: str, before: int) -> list[Any]:
+def read_values(column: Any, name: str, source: str, before: int) -> list[Any]:
+    """Return the values of an Arrow column; ``before`` rows of the file come before it.
+
+    Raises:
+        DataError: a string is no UTF-8.
+    """
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError:
@@ -65,7 +70,8 @@ def _values(column: Any, name: str, source: str, before: int) -> list[Any]:
 
 
 @contextmanager
-def _readable(source: str) -> Iterator[None]:
+def readable(source: str) -> Iterator[None]:
+    """Tell what pyarrow finds wrong with a file as a DataError."""
     import pyarrow
 
     try:
