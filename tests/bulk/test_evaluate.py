@@ -157,26 +157,33 @@ def run(artifact, path, *options):
     return CliRunner().invoke(cli, ["evaluate", str(artifact), str(path), "--threads", "1", *options])
 
 
-def test_the_command(tiny_artifact, labeled):
-    done = run(tiny_artifact, labeled, "--slice-by", "week")
+def with_quality(artifact, folder, quality):
+    """A copy of an artifact with these figures, or with none."""
+    shutil.copytree(artifact, folder)
+    content = json.loads((folder / "ackd.json").read_text())
+    content.pop("quality", None)
+    (folder / "ackd.json").write_text(json.dumps({**content, **({} if quality is None else {"quality": quality})}))
+    return folder
+
+
+def test_the_command(tiny_artifact, labeled, tmp_path):
+    artifact = with_quality(tiny_artifact, tmp_path / "artifact", None)
+    done = run(artifact, labeled, "--slice-by", "week")
     assert done.exit_code == 0, done.output
     for shown in ("accuracy, %", "ECE, %", "week = 0", "tokens", "the artifact holds no figures to compare with"):
         assert shown in done.stdout
-    found = json.loads(run(tiny_artifact, labeled, "--json").stdout)
+    found = json.loads(run(artifact, labeled, "--json").stdout)
     assert found["figures"][0]["value"] == 1 - 18 / 160
     assert {entry["name"] for entry in found["classes"]} == {"negative", "positive"}
-    assert run(tiny_artifact, labeled, "--fail-on-drop").exit_code == 2
-    assert run(tiny_artifact, labeled, "--slice-by", "none").exit_code == 5
+    assert run(artifact, labeled, "--fail-on-drop").exit_code == 2
+    assert run(artifact, labeled, "--slice-by", "none").exit_code == 5
 
 
 @pytest.mark.parametrize(("value", "code", "said"), [(0.999, 3, "worse than when"), (0.9, 0, "no difference shown")])
 def test_a_drop_can_fail(tiny_artifact, labeled, tmp_path, value, code, said):
 
-    artifact = tmp_path / "artifact"
-    shutil.copytree(tiny_artifact, artifact)
     known = {**QUALITY, "value": value, "interval": list(wilson_interval(round(value * 1000), 1000)), "rows": 1000}
-    content = json.loads((artifact / "ackd.json").read_text())
-    (artifact / "ackd.json").write_text(json.dumps({**content, "quality": known}))
+    artifact = with_quality(tiny_artifact, tmp_path / "artifact", known)
     done = run(artifact, labeled, "--fail-on-drop")
     assert done.exit_code == code, done.output
     assert said in done.stdout
