@@ -37,7 +37,7 @@ for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
     [ -e "$file" ] && mounts+=(--volume "$file:$file:ro")
 done
 # --format docker: OCI's own format has no HEALTHCHECK.
-buildah "${storage[@]}" build --format docker --pull=never --network host "${mounts[@]}" \
+buildah "${storage[@]}" build --layers --format docker --pull=never --network host "${mounts[@]}" \
     --build-arg BASE_IMAGE=localhost/base --target bundle -t localhost/classifier "$folder/context"
 buildah "${storage[@]}" inspect --type image localhost/classifier | "$python" -c '
 import json, sys
@@ -47,7 +47,13 @@ assert config["Healthcheck"]["Test"][0] == "CMD", config
 print("user", config["User"], "health check", config["Healthcheck"]["Test"][1:])'
 
 container=$(buildah "${storage[@]}" from --pull-never localhost/classifier)
-trap 'kill "$service" 2> /dev/null || true; buildah "${storage[@]}" rm "$container" > /dev/null' EXIT
+# The process itself is told to stop: buildah passes no signal on, and panics where it is killed.
+stop() {
+    pkill -TERM -f "^python -m ackd_deploy serve /srv/artifact --host 127.0.0.1 --port $port" || true
+    wait "$service" && echo "stopped with exit code 0"
+    buildah "${storage[@]}" rm "$container" > /dev/null
+}
+trap stop EXIT
 buildah "${storage[@]}" run --network host "$container" -- \
     python -m ackd_deploy serve /srv/artifact --host 127.0.0.1 --port "$port" &
 service=$!
