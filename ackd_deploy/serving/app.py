@@ -21,6 +21,7 @@ from ackd_deploy.serving.health import Health
 from ackd_deploy.serving.http import Guard, json_response
 from ackd_deploy.serving.info import Info
 from ackd_deploy.serving.kserve import KServe
+from ackd_deploy.serving.kserve_optional import KServeOptional
 from ackd_deploy.serving.lifecycle import Lifecycle
 from ackd_deploy.serving.metrics import Metrics
 from ackd_deploy.serving.openapi import document
@@ -65,7 +66,7 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
         # BentoML's name for the same document.
         Route("/docs.json", guard("openapi", describe)),
         Route("/", guard("page", Page())),
-        *_v2_routes(KServe(lifecycle, reader, classify), guard),
+        *_v2_routes(KServe(lifecycle, reader, classify), KServeOptional(lifecycle), guard),
     ]
     middleware = [Middleware(SafetyHeaders)]
     if settings.cors_origins:
@@ -86,15 +87,19 @@ def create_app(settings: Settings, artifact: Path) -> Starlette:
     return app
 
 
-def _v2_routes(v2: KServe, guard: Guard) -> list[Route]:
+def _v2_routes(v2: KServe, optional: KServeOptional, guard: Guard) -> list[Route]:
     routes = [
         Route("/v2", guard("v2", v2.server, plain=True)),
         Route("/v2/health/live", guard("v2_live", v2.live, plain=True)),
         Route("/v2/health/ready", guard("v2_ready", v2.ready, plain=True)),
+        Route("/v2/models", guard("v2_models", optional.models, private=True, plain=True)),
+        Route("/v2/models/stats", guard("v2_stats", optional.stats, private=True, plain=True)),
     ]
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         routes += [
             Route(model, guard("v2_model", v2.model, private=True, plain=True)),
+            Route(f"{model}/config", guard("v2_config", optional.config, private=True, plain=True)),
+            Route(f"{model}/stats", guard("v2_stats", optional.stats, private=True, plain=True)),
             Route(f"{model}/ready", guard("v2_model_ready", v2.model_ready, plain=True)),
             Route(f"{model}/infer", guard("v2_infer", v2.infer, private=True, plain=True), methods=["POST"]),
         ]

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ackd_deploy.artifact import Manifest
 from ackd_deploy.serving.body import BodyReader
 from ackd_deploy.serving.classify import Classify
 from ackd_deploy.serving.http import json_response
@@ -19,8 +20,11 @@ from ackd_deploy.serving.problems import Problem
 from ackd_deploy.tasks.text import Text
 from ackd_deploy.version import __version__
 
-__all__ = ["KServe"]
+__all__ = ["PLATFORM", "KServe", "model_name", "tensors"]
 
+PLATFORM = "ackd_deploy_onnxruntime"
+
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
 _JSON_LENGTH = "inference-header-content-length"
 _DECISION = {"name": "decision", "datatype": "BYTES", "shape": [-1]}
 
@@ -35,7 +39,7 @@ class KServe:
 
     async def server(self, request: Request) -> Response:
         """Server metadata."""
-        return json_response({"name": "ackd-deploy", "version": __version__, "extensions": ["binary_tensor_data"]})
+        return json_response({"name": "ackd-deploy", "version": __version__, "extensions": EXTENSIONS})
 
     async def live(self, request: Request) -> Response:
         """Health of the server."""
@@ -49,31 +53,26 @@ class KServe:
 
     async def model_ready(self, request: Request) -> Response:
         """Readiness of the model."""
-        return json_response({"name": self._name(request), "ready": True})
+        return json_response({"name": model_name(self.lifecycle, request), "ready": True})
 
     async def model(self, request: Request) -> Response:
         """Model metadata: the tensors' names, types and shapes."""
-        name = self._name(request)
+        name = model_name(self.lifecycle, request)
         classifier, _ = self.lifecycle.ready()
-        inputs = ["text", "pair"] if classifier.manifest.text_pairs else ["text"]
+        inputs, outputs = tensors(classifier.manifest)
         content = {
             "name": name,
             "versions": ["1"],
-            "platform": "ackd_deploy_onnxruntime",
-            "inputs": [{"name": tensor, "datatype": "BYTES", "shape": [-1]} for tensor in inputs],
-            "outputs": [
-                {"name": "label", "datatype": "BYTES", "shape": [-1]},
-                {"name": "score", "datatype": "FP32", "shape": [-1]},
-                {"name": "scores", "datatype": "FP32", "shape": [-1, len(classifier.manifest.labels)]},
-                *([] if classifier.manifest.accepts_from is None else [_DECISION]),
-            ],
+            "platform": PLATFORM,
+            "inputs": inputs,
+            "outputs": outputs,
             "parameters": {"labels": classifier.manifest.labels},
         }
         return json_response(content)
 
     async def infer(self, request: Request) -> Response:
         """Classify."""
-        name = self._name(request)
+        name = model_name(self.lifecycle, request)
         self.classify.admit()
         json_length = request.headers.get(_JSON_LENGTH)
         body = await self.reader.read(request, check_type=json_length is None)
@@ -104,14 +103,26 @@ class KServe:
             return Response(answer, media_type="application/json")
         return Response(answer, headers={_JSON_LENGTH: str(head)}, media_type="application/octet-stream")
 
-    def _name(self, request: Request) -> str:
-        classifier, _ = self.lifecycle.ready()
-        name = str(request.path_params["name"])
-        if name != classifier.manifest.name or request.path_params.get("version", "1") != "1":
-            raise Problem(
-                404, "unknown_model", f"there is no such model; this service has {classifier.manifest.name!r}"
-            )
-        return name
+
+def tensors(manifest: Manifest) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the descriptions of the inputs and of the outputs; the first dimension is the texts of a request."""
+    inputs = ["text", "pair"] if manifest.text_pairs else ["text"]
+    outputs = [
+        {"name": "label", "datatype": "BYTES", "shape": [-1]},
+        {"name": "score", "datatype": "FP32", "shape": [-1]},
+        {"name": "scores", "datatype": "FP32", "shape": [-1, len(manifest.labels)]},
+        *([] if manifest.accepts_from is None else [_DECISION]),
+    ]
+    return [{"name": tensor, "datatype": "BYTES", "shape": [-1]} for tensor in inputs], outputs
+
+
+def model_name(lifecycle: Lifecycle, request: Request) -> str:
+    """Return the model that the path names; raises a 404 Problem where that is another, or another version."""
+    classifier, _ = lifecycle.ready()
+    name = str(request.path_params.get("name", classifier.manifest.name))
+    if name != classifier.manifest.name or request.path_params.get("version", "1") != "1":
+        raise Problem(404, "unknown_model", f"there is no such model; this service has {classifier.manifest.name!r}")
+    return name
 
 
 def _items(texts: dict[str, list[str]], text_pairs: bool) -> list[Text]:

@@ -99,13 +99,24 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all metrics of all workers in Prometheus' text format."""
+        return generate_latest(self._of_all_workers())
+
+    def totals(self) -> dict[str, float]:
+        """Return each series by name, such as ackd_batch_rows_sum, summed over its labels and over the workers."""
+        found: dict[str, float] = {}
+        for metric in self._of_all_workers().collect():
+            for sample in metric.samples:
+                found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
+    def _of_all_workers(self) -> CollectorRegistry:
         folder = os.environ.get(_MULTIPROCESS)
         if folder is None:
-            return generate_latest(self.registry)
+            return self.registry
         _forget_the_dead(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return registry
 
     def _child(self, metric: Any, *labels: str) -> Any:
         key = (metric._name, *labels)

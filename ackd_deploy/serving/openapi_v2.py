@@ -47,6 +47,8 @@ def v2_paths(*, with_token: bool) -> dict[str, Any]:
         "/v2/health/ready": {"get": _get("Is the server ready?", "v2_ready", 200, 503)},
     }
     private: dict[str, Any] = {"security": [{"token": []}]} if with_token else {}
+    paths["/v2/models"] = {"get": _get("Names of the models", "v2_models", 200, 401, 503) | private}
+    paths["/v2/models/stats"] = {"get": _get("Statistics of all models", "v2_stats", 200, 401, 503) | private}
     for path, suffix, parameters in (
         ("/v2/models/{name}", "", [_MODEL]),
         ("/v2/models/{name}/versions/{version}", "_version", [_MODEL, _VERSION]),
@@ -55,6 +57,9 @@ def v2_paths(*, with_token: bool) -> dict[str, Any]:
         metadata = _get("Model metadata", f"v2_model{suffix}", 200, 401, 404, 503)
         ready = _get("Is the model ready?", f"v2_model_ready{suffix}", 200, 404, 503)
         paths[path] = {"get": metadata | named | private}
+        for part, summary in (("config", "Model configuration"), ("stats", "Model statistics")):
+            described = _get(summary, f"v2_model_{part}{suffix}", 200, 401, 404, 503)
+            paths[f"{path}/{part}"] = {"get": described | named | private}
         paths[f"{path}/ready"] = {"get": ready | named}
         paths[f"{path}/infer"] = {
             "post": {

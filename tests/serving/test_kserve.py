@@ -28,14 +28,37 @@ def classified(client: httpx.Client) -> list[dict[str, object]]:
 def test_health_and_metadata(client: httpx.Client):
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "model_configuration", "statistics"]
     assert client.get("/v2/models/tiny/ready").json() == {"name": "tiny", "ready": True}
     metadata = client.get("/v2/models/tiny/versions/1").json()
     assert metadata["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     assert [output["name"] for output in metadata["outputs"]] == ["label", "score", "scores"]
 
 
-@pytest.mark.parametrize("path", ["/v2/models/other", "/v2/models/other/ready", "/v2/models/tiny/versions/2"])
+def test_the_optional_parts(client: httpx.Client):
+    assert client.get("/v2/models").json() == {"models": ["tiny"]}
+    config = client.get("/v2/models/tiny/config").json()
+    assert config["input"] == [{"name": "text", "data_type": "TYPE_STRING", "dims": [1]}]
+    assert config["output"][2] == {"name": "scores", "data_type": "TYPE_FP32", "dims": [2]}
+    before = client.get("/v2/models/tiny/versions/1/stats").json()["model_stats"][0]
+    client.post("/classify", json={"texts": TEXTS})
+    after = client.get("/v2/models/stats").json()["model_stats"][0]
+    assert after["inference_count"] - before["inference_count"] == len(TEXTS)
+    assert 1 <= after["execution_count"] - before["execution_count"] <= len(TEXTS)
+    assert after["inference_stats"]["compute_infer"]["ns"] > before["inference_stats"]["compute_infer"]["ns"]
+    assert after["inference_stats"]["queue"]["count"] - before["inference_stats"]["queue"]["count"] == len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/models/other",
+        "/v2/models/other/config",
+        "/v2/models/tiny/versions/2/stats",
+        "/v2/models/other/ready",
+        "/v2/models/tiny/versions/2",
+    ],
+)
 def test_another_model_is_not_found(client: httpx.Client, path: str):
     answer = client.get(path)
     assert answer.status_code == 404

@@ -36,6 +36,8 @@ def test_health_and_metadata_through_tritonclient(report: dict[str, Any]):
     )  # fmt: skip
     assert report["server"]["extensions"] == ["binary_tensor_data"]
     assert report["model"] == report["versioned"]
+    assert [tensor["name"] for tensor in report["config"]["output"]][:3] == ["label", "score", "scores"]
+    assert [model["name"] for model in report["statistics"]["model_stats"]] == [report["model"]["name"]]
     assert report["model"]["platform"] == "ackd_deploy_onnxruntime"
     assert report["model"]["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
 

@@ -20,6 +20,9 @@ OPERATIONS = (
     "GET /v2/health/live", "GET /v2/health/ready", "GET /v2/models/{name}", "GET /v2/models/{name}/ready",
     "POST /v2/models/{name}/infer", "GET /v2/models/{name}/versions/{version}",
     "GET /v2/models/{name}/versions/{version}/ready", "POST /v2/models/{name}/versions/{version}/infer",
+    "GET /v2/models", "GET /v2/models/stats",
+    "GET /v2/models/{name}/config", "GET /v2/models/{name}/stats", "GET /v2/models/{name}/versions/{version}/config",
+    "GET /v2/models/{name}/versions/{version}/stats",
 )  # fmt: skip
 
 

@@ -54,6 +54,8 @@ def main(address: str, model: str) -> None:
             "server": client.get_server_metadata(),
             "model": client.get_model_metadata(model),
             "versioned": client.get_model_metadata(model, "1"),
+            "config": client.get_model_config(model),
+            "statistics": client.get_inference_statistics(),
             "answers": {
                 f"{form} {count}": as_plain(infer(client, model, texts[:count], binary=form == "binary"))
                 for form in ("json", "binary")
