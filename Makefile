@@ -56,7 +56,7 @@ unit: install-test
 test: lint types unit  ## format, lint, types and all tests
 
 # What differs between the two lines of transformers: models, tokenizer files, export, and the story. Without optimum.
-TRANSFORMERS_TESTS := $(addprefix tests/,models distill/test_pipeline.py data/test_encode.py check export test_api.py e2e)
+TRANSFORMERS_TESTS := $(addprefix tests/,models distill/test_pipeline.py data/test_encode.py check export families test_api.py e2e)
 test-transformers5:  ## what depends on transformers, under its newest line, in an environment of its own
 	$(MAKE) unit VENV=.venv-transformers5 CONSTRAINTS=constraints/transformers5.txt PACKAGES='.[all,cpu]' \
 		PYTEST_ARGS='$(TRANSFORMERS_TESTS) $(PYTEST_ARGS)'

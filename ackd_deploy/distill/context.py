@@ -25,6 +25,7 @@ from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.data.unlabeled import joined, labeled_part, without_labels
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
+from ackd_deploy.models.families import check_own_layers
 from ackd_deploy.models.fingerprint import model_fingerprint
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import label_names_of, locate_model
@@ -122,6 +123,7 @@ class Context:
             check_student(student)
             _ = self.layers
             if student.init == "teacher":
+                check_own_layers(self.config.model_type)
                 check_layers(self.config)
         check_positions(self.config.to_dict(), self.recipe.data.max_length)
 

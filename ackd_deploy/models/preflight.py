@@ -16,6 +16,7 @@ from ackd_deploy.data.split import subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.errors import DataError
 from ackd_deploy.files import read_json
+from ackd_deploy.models.families import check_own_layers
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import is_hub_id, label_names_of, locate_model
 from ackd_deploy.models.vocabulary import check_same_vocabulary
@@ -24,8 +25,6 @@ from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.recipe.sections import HeldOut, HubSplit
 
 __all__ = ["Checked", "check_positions", "check_sources", "token_counter"]
-
-_SHARED_LAYERS = frozenset({"albert"})
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def _check_teacher(folder: Path, recipe: Recipe) -> None:
     config = read_json(folder / "config.json")
     kind = config["model_type"]
     distilled = recipe.distill.method != "none"
-    if distilled and kind in _SHARED_LAYERS and recipe.student.init == "teacher":
-        raise DataError(f"the layers of models of type {kind} share their weights: there are none to choose from")
+    if distilled and recipe.student.init == "teacher":
+        check_own_layers(kind)
     depth = config.get("num_hidden_layers")
     if distilled and isinstance(depth, int):
         layer_map(recipe.student.layer_map, recipe.student.layers, depth)

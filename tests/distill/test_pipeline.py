@@ -267,7 +267,7 @@ class TestRefusedBeforeAnythingIsTrained:
             vocab_size=200, embedding_size=8, hidden_size=16, num_attention_heads=2, intermediate_size=32
         )
         AlbertForSequenceClassification(config).save_pretrained(folder)
-        self.refused(new_run(f"teacher.model={folder}"), "no list of 12 layers")
+        self.refused(new_run(f"teacher.model={folder}"), "share their weights")
 
     def test_a_student_of_another_vocabulary(self, new_run: Any, tiny_teacher: Path, tmp_path: Path) -> None:
         folder = shutil.copytree(tiny_teacher, tmp_path / "other")
