@@ -24,6 +24,7 @@ from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.data.unlabeled import joined, labeled_part, without_labels
 from ackd_deploy.errors import DataError, first_line
+from ackd_deploy.files import read_json
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
 from ackd_deploy.models.families import check_own_layers
 from ackd_deploy.models.fingerprint import model_fingerprint
@@ -31,7 +32,7 @@ from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import label_names_of, locate_model
 from ackd_deploy.models.preflight import check_positions
 from ackd_deploy.models.student import check_layers, check_student
-from ackd_deploy.models.vocabulary import check_same_vocabulary
+from ackd_deploy.models.vocabulary import same_tokens
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.run import Run
@@ -131,16 +132,30 @@ class Context:
         """Raise an error for a tokenizer that teacher or student cannot read; writes a converted one.
 
         Raises:
-            DataError: it has tokens without an embedding, or student.init has another vocabulary.
+            DataError: it has tokens without an embedding, or too few positions.
         """
         TokenizerFile(self.tokenizer).check_vocabulary(self.config.vocab_size)
-        if (init := self.recipe.student.init) not in ("teacher", "random"):
-            check_same_vocabulary(self.tokenizer, locate_model(init, key="student.init"), init)
+        if self.student_tokenizer != self.tokenizer:
+            init = self.recipe.student.init
+            config = read_json(locate_model(init, key="student.init") / "config.json")
+            check_positions(config, self.recipe.data.max_length, model=f"student.init {init}")
+            TokenizerFile(self.student_tokenizer).check_vocabulary(config["vocab_size"])
+            self.log(f"the student reads its texts by the tokenizer of {init}, the teacher by its own")
 
     @cached_property
     def tokenizer(self) -> Path:
-        """The folder of the tokenizer."""
+        """The folder of the teacher's tokenizer."""
         return provide_tokenizer(self.source, self.run.path("tokenizer"))
+
+    @cached_property
+    def student_tokenizer(self) -> Path:
+        """The folder of the student's tokenizer: the teacher's, or that of ``student.init`` where it is another."""
+        init = self.recipe.student.init
+        if init in ("teacher", "random") or self.recipe.distill.method == "none":
+            return self.tokenizer
+        folder = locate_model(init, key="student.init")
+        own = provide_tokenizer(folder, self.run.path("tokenizer-student"))
+        return self.tokenizer if same_tokens(self.tokenizer, own) else own
 
     @cached_property
     def _naming(self) -> tuple[Part, bool]:
@@ -272,12 +287,7 @@ class Context:
         return self.train_rows if self.unlabeled_rows is None else joined(self.train_rows, self.unlabeled_rows)
 
     @cached_property
-    def train(self) -> Encoded:
-        """The training rows as token ids."""
-        return self._encoded(self.train_rows)
-
-    @cached_property
-    def labeled(self) -> Encoded:
+    def labeled_rows(self) -> LabeledTexts:
         """The training rows of a method that looks at no teacher: where soft labels are one, those with a label.
 
         Raises:
@@ -290,39 +300,47 @@ class Context:
                 "method finetune trains on labels alone, and no training row has one beside its soft labels",
                 hint="leave it out of distill.baselines",
             )
-        return self.train if labeled is rows else self._encoded(labeled)
+        return labeled
 
     @cached_property
-    def transfer(self) -> Encoded:
-        """The transfer set as token ids."""
-        if self.unlabeled_rows is None:
-            return self.train
-        return self._encoded(self.transfer_rows)
-
-    @cached_property
-    def tuning(self) -> Encoded | None:
-        """The rows kept out of the training as token ids, where it chooses its weights by them."""
+    def selection_rows(self) -> LabeledTexts | None:
+        """The rows kept out of the training, where it chooses its weights by them."""
         finetune = self.recipe.teacher.finetune
         chosen = [self.recipe.distill.select, *([] if finetune is None else [finetune.select])]
-        if self.tuning_rows is None or "best" not in chosen:
-            return None
-        return self._encoded(self.tuning_rows)
+        return self.tuning_rows if "best" in chosen else None
 
     @cached_property
-    def validation(self) -> Encoded:
-        """The held-out rows as token ids."""
-        return self._encoded(self.validation_rows)
+    def test_rows(self) -> LabeledTexts | None:
+        """The recipe's further held-out rows, where it names any."""
+        return None if self.recipe.data.test is None else self._held_out("test").rows
+
+    def encoded(self, rows: LabeledTexts, tokenizer: Path) -> Encoded:
+        """Return rows as token ids.
+
+        Args:
+            rows: of this distillation.
+            tokenizer: its folder, `tokenizer` or `student_tokenizer`.
+        """
+        key = rows.fingerprint, tokenizer
+        if key not in self._encoded:
+            data = self.recipe.data
+            cache = self.run.path("encoded")
+            self._encoded[key] = encode_rows(rows, tokenizer, data.max_length, cache, data.long_text_rule)
+        return self._encoded[key]
 
     @cached_property
-    def test(self) -> Encoded | None:
-        """The recipe's further held-out rows as token ids, where it names any."""
-        if self.recipe.data.test is None:
-            return None
-        return self._encoded(self._held_out("test").rows)
+    def _encoded(self) -> dict[tuple[str, Path], Encoded]:
+        return {}
 
-    def _encoded(self, rows: LabeledTexts) -> Encoded:
-        data = self.recipe.data
-        return encode_rows(rows, self.tokenizer, data.max_length, self.run.path("encoded"), data.long_text_rule)
+    def encode_all(self) -> None:
+        """Tokenize all rows for the models that read them, so that further processes find them done."""
+        held_out = [self.validation_rows, self.test_rows]
+        trained = [] if self.recipe.existing else [self.train_rows, self.transfer_rows, self.selection_rows]
+        readers = {self.tokenizer} if self.recipe.distill.method == "none" else {self.tokenizer, self.student_tokenizer}
+        for tokenizer in sorted(readers):
+            for rows in [*held_out, *trained]:
+                if rows is not None:
+                    self.encoded(rows, tokenizer)
 
     @property
     def task(self) -> Task:

@@ -108,10 +108,9 @@ def prepare(context: Context, methods: list[str], todo: Collection[Stage[ModelRe
     if context.process_group.is_first:
         # The first process writes the files that all of them read.
         context.check_tokenizer()
-        _ = context.validation, context.test
         if not context.recipe.existing:
             context.check_balance()
-            _ = context.train, context.transfer, context.tuning
+        context.encode_all()
         tell_data(context)
     context.process_group.wait()
     record_baselines(context)

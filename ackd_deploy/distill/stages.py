@@ -74,21 +74,21 @@ def make_teacher(context: Context) -> None:
     head = None if context.keeps_head else derived_seed(recipe.seed, "teacher head")
     model = load_classifier(context.source, context.label_names, problem_type, new_head_seed=head)
     outcome: Outcome | None = None
-    if recipe.teacher.finetune is not None:
+    # An existing classifier was trained elsewhere: rows that were given for calibration are not its training rows.
+    encoded = None if recipe.existing else context.encoded(context.train_rows, context.tokenizer)
+    if recipe.teacher.finetune is not None and encoded is not None:
         objective = DistillObjective(
             loss_weights("finetune", recipe.distill),
-            labels=context.train.labels,
-            soft=context.train.soft,
+            labels=encoded.labels,
+            soft=encoded.soft,
             soft_label_weight=recipe.distill.soft_label_weight,
             problem_type=problem_type,
             kd_temperature=recipe.distill.kd_temperature,
             device=context.device,
             class_weights=context.class_weights,
         )
-        outcome = _train(context, TEACHER, model, objective, context.train, recipe.teacher.finetune, seed=recipe.seed)
-    # An existing classifier was trained elsewhere: rows that were given for calibration are not its training rows.
-    rows = None if recipe.existing else context.train
-    _conclude(context, TEACHER, model, rows, folder=run.path("teacher"), outcome=outcome)
+        outcome = _train(context, TEACHER, model, objective, encoded, recipe.teacher.finetune, seed=recipe.seed)
+    _conclude(context, TEACHER, model, encoded, folder=run.path("teacher"), outcome=outcome)
 
 
 def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank | None:
@@ -100,13 +100,14 @@ def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank
         return None
     run, folder = context.run, context.run.path("bank")
     sha256 = sha256_file(run.path("teacher", "model.safetensors"))
-    key = bank_key(sha256, context.transfer, context.layers, poolings(methods, distill), context.dtype)
+    transfer = context.encoded(context.transfer_rows, context.tokenizer)
+    key = bank_key(sha256, transfer, context.layers, poolings(methods, distill), context.dtype)
     if context.process_group.is_first:
         began, known = time.perf_counter(), run.is_done(BANK) and run.record(BANK).key == key
         if not known:
             run.start(BANK)
         with interruption() as stop:
-            build_bank(teacher, context.transfer, folder, key, context.device, context.dtype, stop=stop)
+            build_bank(teacher, transfer, folder, key, context.device, context.dtype, stop=stop)
         if not known:
             size = sum(file.stat().st_size for file in folder.glob("*.bin"))
             run.finish(BANK, BankRecord(key=key, size_bytes=size, seconds=time.perf_counter() - began))
@@ -120,7 +121,7 @@ def soft_answers(context: Context) -> SoftAnswers:
     Raises:
         DataError: no training row has any.
     """
-    soft = context.train.soft
+    soft = context.train_rows.soft
     if soft is None or not has_soft_label(soft).any():
         raise DataError("no training row has soft labels, and there is no teacher.model to answer in their place")
     return SoftAnswers(soft, context.task, context.device)
@@ -152,12 +153,14 @@ def train_student(
     recipe = context.recipe
     # A method without a teacher has nothing to learn from rows without labels.
     distills = loss_weights(method, recipe.distill).needs_bank
-    encoded, rows = (context.transfer, context.transfer_rows) if distills else (context.labeled, context.train_rows)
+    rows = context.transfer_rows if distills else context.labeled_rows
+    # The bank has one row a text: how many tokens the teacher made of it does not matter.
+    encoded = context.encoded(rows, context.student_tokenizer)
     start = derived_seed(seed, "student")
     if teacher is None:
         model = student_from_checkpoint(recipe.student, context.label_names, rows.problem_type, seed=start)
     else:
-        model = build_student(teacher, recipe.student, context.layers, seed=start, tokenizer_folder=context.tokenizer)
+        model = build_student(teacher, recipe.student, context.layers, seed=start)
     objective = student_objective(
         method,
         recipe.distill,
@@ -220,12 +223,18 @@ def _train(
     checkpoints = Checkpoints(run.path("checkpoints", stage.name), key)
     with interruption() as stop:
         persistence = Persistence(checkpoints=checkpoints, metrics=MetricsLog(run, stage.name), stop=stop)
-        return train(model, objective, encoded, settings, placement, persistence, _selection(context))
+        return train(model, objective, encoded, settings, placement, persistence, _selection(context, stage))
 
 
-def _selection(context: Context) -> SelectionRows | None:
-    tuning = context.tuning
-    return None if tuning is None else SelectionRows(encoded=tuning, task=context.task)
+def _tokenizer(context: Context, stage: Stage[ModelRecord]) -> Path:
+    return context.tokenizer if stage == TEACHER else context.student_tokenizer
+
+
+def _selection(context: Context, stage: Stage[ModelRecord]) -> SelectionRows | None:
+    rows = context.selection_rows
+    if rows is None:
+        return None
+    return SelectionRows(encoded=context.encoded(rows, _tokenizer(context, stage)), task=context.task)
 
 
 def _conclude(
@@ -250,7 +259,8 @@ def _conclude(
         student: what only a student has.
     """
     if context.process_group.is_first:
-        run, validation = context.run, context.validation
+        run, tokenizer = context.run, _tokenizer(context, stage)
+        validation = context.encoded(context.validation_rows, tokenizer)
         with step(f"{stage}: evaluating on {len(validation):,} validation rows"):
             logits = predict_logits(model, validation, context.device)
         if not np.isfinite(logits).all():
@@ -261,7 +271,8 @@ def _conclude(
         task = context.task
         found = task.metrics(logits, validation.labels)
         held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}
-        if (test := context.test) is not None:
+        test = None if context.test_rows is None else context.encoded(context.test_rows, tokenizer)
+        if test is not None:
             held_out["test_logits"] = predict_logits(model, test, context.device)
             held_out["test_labels"] = np.ascontiguousarray(test.labels)
             found_on_test = task.metrics(held_out["test_logits"], test.labels)
@@ -269,9 +280,7 @@ def _conclude(
         size = None
         if folder is not None:
             card = _card(context, stage.model, found, len(validation))
-            size = save_classifier(
-                model, context.tokenizer, folder, card=card, max_length=context.recipe.data.max_length
-            )
+            size = save_classifier(model, tokenizer, folder, card=card, max_length=context.recipe.data.max_length)
         predictions = run.predictions(stage)
         write_bytes(predictions, save(held_out))
         main = task.metric.name
@@ -280,8 +289,8 @@ def _conclude(
             primary=main,
             interval=metric_interval(task, logits, validation.labels),
             validation_rows=len(validation),
-            train_rows=0 if encoded is None else min(len(encoded), len(context.train)),
-            unlabeled_rows=None if encoded is None else max(0, len(encoded) - len(context.train)) or None,
+            train_rows=0 if encoded is None else min(len(encoded), len(context.train_rows)),
+            unlabeled_rows=None if encoded is None else max(0, len(encoded) - len(context.train_rows)) or None,
             test_metrics=None if test is None else found_on_test,
             test_rows=None if test is None else len(test),
             parameters=sum(p.numel() for p in model.parameters()),

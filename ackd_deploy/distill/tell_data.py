@@ -21,12 +21,14 @@ _MANY = 0.01
 def tell_data(context: Context) -> None:
     """Tell rows that are skipped or cut and what is wrong with labels; write skipped.jsonl and profile.json."""
     _skipped(context)
-    named = {"validation": context.validation, "test": context.test}
+    named = {"validation": context.validation_rows, "test": context.test_rows}
     if not context.recipe.existing:
-        named = {"training": context.train, **named}
-    for name, rows in named.items():
-        if rows is not None:
-            _cut(name, rows)
+        named = {"training": context.train_rows, **named}
+    for tokenizer in dict.fromkeys((context.tokenizer, context.student_tokenizer)):
+        whose = "" if tokenizer == context.tokenizer else ", by the student's tokenizer,"
+        for name, rows in named.items():
+            if rows is not None:
+                _cut(name, context.encoded(rows, tokenizer), whose)
     if "train" in context.parts:
         _profile(context)
 
@@ -39,12 +41,12 @@ def _skipped(context: Context) -> None:
             warn(f"{len(rows)} rows of data.{name} cannot be read and are skipped; {file} lists them")
 
 
-def _cut(name: str, rows: Encoded) -> None:
+def _cut(name: str, rows: Encoded, whose: str) -> None:
     count = int(rows.truncated.sum())
     if count:
         share = count / len(rows.truncated)
         say = warn if share > _MANY else log
-        of = f"{count:,} of {len(rows.truncated):,} {name} rows ({100 * share:.3g} %)"
+        of = f"{count:,} of {len(rows.truncated):,} {name} rows ({100 * share:.3g} %){whose}"
         say(f"{of} are longer than what is read of them; `ackd-deploy recipe validate` shows how long texts are")
 
 

@@ -19,7 +19,6 @@ from ackd_deploy.files import read_json
 from ackd_deploy.models.families import check_own_layers
 from ackd_deploy.models.layer_map import layer_map
 from ackd_deploy.models.locate import is_hub_id, label_names_of, locate_model
-from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe import Recipe
 from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.recipe.sections import HeldOut, HubSplit
@@ -55,7 +54,7 @@ def check_sources(recipe: Recipe) -> Checked:
     if teacher is not None:
         _check_teacher(teacher, recipe)
         if (own := folders.get("student.init")) is not None:
-            check_same_vocabulary(teacher, own, recipe.student.init)
+            _check_start(own, recipe)
     distant = [key for key in models if key not in folders]
     parts, beside = _check_rows(recipe, teacher)
     count = token_counter(teacher) if teacher is not None else None
@@ -78,8 +77,21 @@ def _check_teacher(folder: Path, recipe: Recipe) -> None:
         TokenizerFile(folder).check_vocabulary(config["vocab_size"])
 
 
-def check_positions(config: Mapping[str, Any], max_length: int) -> None:
-    """Check that a teacher has positions for texts of ``data.max_length`` tokens, by its Hugging Face configuration.
+def _check_start(folder: Path, recipe: Recipe) -> None:
+    """Check the checkpoint that the student starts from; it may read its texts by a tokenizer of its own."""
+    config = read_json(folder / "config.json")
+    check_positions(config, recipe.data.max_length, model=f"student.init {recipe.student.init}")
+    if (folder / "tokenizer.json").is_file() and isinstance(config.get("vocab_size"), int):
+        TokenizerFile(folder).check_vocabulary(config["vocab_size"])
+
+
+def check_positions(config: Mapping[str, Any], max_length: int, *, model: str = "the teacher") -> None:
+    """Check that a model has positions for texts of ``data.max_length`` tokens, by its Hugging Face configuration.
+
+    Args:
+        config: of the model.
+        max_length: the recipe's.
+        model: what the message calls it.
 
     Raises:
         DataError: it has fewer.
@@ -87,7 +99,7 @@ def check_positions(config: Mapping[str, Any], max_length: int) -> None:
     positions = text_positions(config)
     if positions is not None and positions < max_length:
         raise DataError(
-            f"data.max_length is {max_length}, and the teacher has {positions} positions",
+            f"data.max_length is {max_length}, and {model} has {positions} positions",
             hint=f"--set data.max_length={positions}",
         )
 

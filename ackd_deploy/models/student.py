@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from torch import nn
 from ackd_deploy.errors import DataError, UsageError, first_line
 from ackd_deploy.models.classifiers import load_classifier, quiet_transformers
 from ackd_deploy.models.locate import locate_model
-from ackd_deploy.models.vocabulary import check_same_vocabulary
 from ackd_deploy.recipe.sections import Student
 
 __all__ = ["build_student", "check_layers", "check_student", "layer_stack", "student_from_checkpoint", "with_layers"]
@@ -35,17 +33,15 @@ def check_student(student: Student) -> None:
         )
 
 
-def build_student(
-    teacher: Any, student: Student, layers: Sequence[int], *, seed: int, tokenizer_folder: Path | None = None
-) -> Any:
+def build_student(teacher: Any, student: Student, layers: Sequence[int], *, seed: int) -> Any:
     """Build the student, in float32 on the CPU.
 
     Args:
-        teacher: the teacher's classifier; defines architecture, vocabulary and label names.
+        teacher: the teacher's classifier; defines label names, and architecture and vocabulary unless the student has a
+            checkpoint of its own.
         student: the recipe's section.
         layers: [M] teacher layers (from 1) that the student's layers learn from.
         seed: of all random weights.
-        tokenizer_folder: the teacher's tokenizer; a checkpoint of its own must share its vocabulary.
 
     Raises:
         DataError: the architecture has no stack of layers, or the own checkpoint does not fit.
@@ -56,9 +52,7 @@ def build_student(
         return with_layers(teacher, layers, seed=seed)
     if student.init != "random":
         names = [teacher.config.id2label[i] for i in range(len(teacher.config.id2label))]
-        return student_from_checkpoint(
-            student, names, teacher.config.problem_type, seed=seed, tokenizer_folder=tokenizer_folder
-        )
+        return student_from_checkpoint(student, names, teacher.config.problem_type, seed=seed)
     config = copy.deepcopy(teacher.config)
     config.num_hidden_layers = student.layers
     if student.hidden_size:
@@ -135,14 +129,7 @@ def _new_model(config: Any, seed: int) -> Any:
         return AutoModelForSequenceClassification.from_config(config).float().eval()
 
 
-def student_from_checkpoint(
-    student: Student,
-    label_names: Sequence[str],
-    problem_type: str,
-    *,
-    seed: int,
-    tokenizer_folder: Path | None = None,
-) -> Any:
+def student_from_checkpoint(student: Student, label_names: Sequence[str], problem_type: str, *, seed: int) -> Any:
     """Build the student from the checkpoint that ``student.init`` names, with a new head.
 
     Args:
@@ -150,10 +137,9 @@ def student_from_checkpoint(
         label_names: name of each logit.
         problem_type: as in the recipe.
         seed: of the head.
-        tokenizer_folder: the teacher's tokenizer, whose vocabulary it must share; None: there is no teacher.
 
     Raises:
-        DataError: it has too few layers, other sizes than the recipe says, or another vocabulary.
+        DataError: it has too few layers, or other sizes than the recipe says.
     """
     folder = locate_model(student.init, key="student.init")
     model = load_classifier(folder, label_names, problem_type, new_head_seed=seed)
@@ -166,8 +152,6 @@ def student_from_checkpoint(
     for key, value in wanted.items():
         if value and getattr(model.config, key) != value:
             raise DataError(f"student.init {student.init} has {key} {getattr(model.config, key)}, the recipe {value}")
-    if tokenizer_folder is not None:
-        check_same_vocabulary(tokenizer_folder, folder, student.init)
     if model.config.num_hidden_layers == student.layers:
         return model
     # Patient KD's practice for a deeper checkpoint: its first layers.

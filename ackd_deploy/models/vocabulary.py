@@ -1,36 +1,26 @@
-"""Whether tokenizers and models go together, told from their files."""
+"""Whether two models read the same tokens, told from their files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ackd_deploy.errors import DataError
+from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.files import read_json
 
-__all__ = ["check_same_vocabulary"]
+__all__ = ["same_tokens"]
 
 
-def check_same_vocabulary(tokenizer_folder: Path, student_folder: Path, reference: str) -> None:
-    """Check that the student's own checkpoint reads the token ids of the teacher's tokenizer.
+def same_tokens(one: Path, other: Path) -> bool:
+    """Tell whether two folders with tokenizer.json give models the same inputs: one vocabulary, one use of token types.
 
-    Args:
-        tokenizer_folder: of the teacher.
-        student_folder: of the checkpoint.
-        reference: value of student.init, for the message.
-
-    Raises:
-        DataError: it has another vocabulary.
+    Where a model is at hand, its config.json says whether it has token types: DistilBERT shares BERT's vocabulary, and
+    has none.
     """
-    if _vocabulary(tokenizer_folder) != _vocabulary(student_folder):
-        raise DataError(
-            f"student.init {reference} has another vocabulary than the teacher",
-            hint="teacher and student read the same token ids: choose a checkpoint with the teacher's tokenizer",
-        )
+    if _vocabulary(one) != _vocabulary(other):
+        return False
+    return TokenizerFile(one).has_token_types == TokenizerFile(other).has_token_types
 
 
 def _vocabulary(folder: Path) -> Any:
-    if (folder / "tokenizer.json").is_file():
-        return read_json(folder / "tokenizer.json")["model"].get("vocab")
-    words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines() if (folder / "vocab.txt").is_file() else []
-    return {word: index for index, word in enumerate(words)}
+    return read_json(folder / "tokenizer.json")["model"].get("vocab")

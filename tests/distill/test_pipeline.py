@@ -269,12 +269,6 @@ class TestRefusedBeforeAnythingIsTrained:
         AlbertForSequenceClassification(config).save_pretrained(folder)
         self.refused(new_run(f"teacher.model={folder}"), "share their weights")
 
-    def test_a_student_of_another_vocabulary(self, new_run: Any, tiny_teacher: Path, tmp_path: Path) -> None:
-        folder = shutil.copytree(tiny_teacher, tmp_path / "other")
-        text = (folder / "tokenizer.json").read_text()
-        (folder / "tokenizer.json").write_text(text.replace('"film"', '"movie"'))
-        self.refused(new_run(f"student.init={folder}"), "another vocabulary")
-
     def test_a_token_without_an_embedding_that_no_text_holds(
         self, new_run: Any, tiny_teacher: Path, tmp_path: Path
     ) -> None:

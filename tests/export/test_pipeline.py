@@ -12,8 +12,7 @@ from tokenizers import Tokenizer
 
 from ackd_deploy.artifact.load import open_artifact
 from ackd_deploy.errors import ArtifactError, GateFailed, RunMismatch
-from ackd_deploy.export import building, export_run, outcome, packaging, timing
-from ackd_deploy.export import variants as variants_module
+from ackd_deploy.export import building, export_run, fusion, outcome, packaging, timing
 from ackd_deploy.export.inputs import gather
 from ackd_deploy.export.quantization import search
 from ackd_deploy.run import EXPORT, Run
@@ -118,16 +117,16 @@ class TestFaults:
 
     def plant(self, monkeypatch, edit):
         """Change the fused graph after it was written, as a faulty optimizer would."""
-        honest = variants_module.fuse
+        honest = fusion.fuse
 
         def faulty(graph, target, **options):
             honest(graph, target, **options)
             model = onnx.load(target)
             edit(model)
             onnx.save(model, target)
-            return variants_module.count_fused(target)
+            return fusion.count_fused(target)
 
-        monkeypatch.setattr(variants_module, "fuse", faulty)
+        monkeypatch.setattr(fusion, "fuse", faulty)
 
     def test_swapped_inputs_fail_on_parity(self, make_run, monkeypatch):
         def swap(model):
@@ -164,9 +163,9 @@ class TestFaults:
 
         def unfused(graph, target, **_):
             shutil.copyfile(graph.path, target)
-            return variants_module.count_fused(target)
+            return fusion.count_fused(target)
 
-        monkeypatch.setattr(variants_module, "fuse", unfused)
+        monkeypatch.setattr(fusion, "fuse", unfused)
         gates = self.refused(make_run(export=FAST), "fusion")
         assert "Attention 0 of 2" in gates["fusion"].detail
         assert gates["parity"].verdict == "pass"

@@ -66,11 +66,16 @@ def test_a_tokenizer_larger_than_the_embedding(check, teacher):
         check()
 
 
-def test_a_student_of_another_vocabulary(check, teacher, tmp_path):
+def test_a_student_with_another_vocabulary_has_a_tokenizer_of_its_own(check, teacher, tmp_path):
     other = shutil.copytree(teacher, tmp_path / "other")
     text = (other / "tokenizer.json").read_text()
     (other / "tokenizer.json").write_text(text.replace('"film"', '"movie"'))
-    with pytest.raises(DataError, match="another vocabulary"):
+    assert check(f"student.init={other}") == []
+    change_config(other, max_position_embeddings=16)
+    with pytest.raises(DataError, match=r"student\.init .* has 16 positions"):
+        check(f"student.init={other}")
+    change_config(other, max_position_embeddings=64, vocab_size=50)
+    with pytest.raises(DataError, match="the model 50 embeddings"):
         check(f"student.init={other}")
 
 

@@ -1,20 +1,22 @@
-"""Whether tokenizers and models go together."""
+"""Whether two models read the same tokens."""
 
 import json
+import shutil
 
-import pytest
-
-from ackd_deploy.errors import DataError
-from ackd_deploy.models.vocabulary import check_same_vocabulary
+from ackd_deploy.models.vocabulary import same_tokens
 
 
-def test_vocabularies_are_compared_across_file_formats(tmp_path):
-    old, new, other = (tmp_path / name for name in ("old", "new", "other"))
-    for folder in (old, new, other):
-        folder.mkdir()
-    (old / "vocab.txt").write_text("[PAD]\nfilm\n")
-    (new / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"[PAD]": 0, "film": 1}}}))
-    (other / "vocab.txt").write_text("[PAD]\nmovie\n")
-    check_same_vocabulary(old, new, "new")
-    with pytest.raises(DataError, match=r"student\.init other has another vocabulary"):
-        check_same_vocabulary(new, other, "other")
+def changed(folder, tmp_path, name, old="", new="", **config):
+    copy = shutil.copytree(folder, tmp_path / name)
+    text = (copy / "tokenizer.json").read_text()
+    (copy / "tokenizer.json").write_text(text.replace(old, new) if old else text)
+    content = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**content, **config}))
+    return copy
+
+
+def test_vocabulary_and_token_types_decide(tiny_teacher, tmp_path):
+    assert same_tokens(tiny_teacher, changed(tiny_teacher, tmp_path, "twin"))
+    assert not same_tokens(tiny_teacher, changed(tiny_teacher, tmp_path, "other", '"film"', '"movie"'))
+    # As a DistilBERT with BERT's tokenizer has it.
+    assert not same_tokens(tiny_teacher, changed(tiny_teacher, tmp_path, "distil", type_vocab_size=0))

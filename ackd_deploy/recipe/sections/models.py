@@ -43,7 +43,8 @@ class Student(Section):
     init: str = Field(
         "teacher",
         description="What the student starts from: 'teacher' (its mapped layers, embeddings and head), 'random', or a "
-        "folder or hub id of a checkpoint of its own. [R: PKD, DistilBERT]",
+        "folder or hub id of a checkpoint of its own, also of another family, with its own tokenizer. "
+        "[R: PKD, DistilBERT]",
     )
     hidden_size: Count | None = Field(
         None,
