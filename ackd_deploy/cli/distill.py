@@ -13,6 +13,7 @@ from ackd_deploy.cli.options import (
     open_run,
     training_options,
 )
+from ackd_deploy.errors import GateFailed
 from ackd_deploy.extras import need
 from ackd_deploy.run import Run
 
@@ -38,8 +39,15 @@ def command(
     with opened_run(opened, device) as run:
         from ackd_deploy.distill import distill_run
 
-        distill_run(run, device=device)
+        refused = None
+        try:
+            distill_run(run, device=device)
+        except GateFailed as error:
+            # The table beside the message shows how far the model is from what it must beat.
+            refused = error
     if not is_first():
+        if refused is not None:
+            raise refused
         return
 
     from ackd_deploy.report.summary import summary_json, summary_rows, summary_table
@@ -49,4 +57,7 @@ def command(
         console.emit_json(summary_json(run))
     else:
         console.print_table(summary_table(rows))
+    if refused is not None:
+        raise refused
+    if not as_json:
         console.log(f"next: ackd-deploy export --onnx --run {run.folder}")

@@ -43,8 +43,14 @@ def command(
     with opened_run(opened, device) as run:
         from ackd_deploy.distill import distill_run
 
-        distill_run(run, device=device)
+        refused = None
+        try:
+            distill_run(run, device=device)
+        except GateFailed as error:
+            refused = error
     if not is_first():
+        if refused is not None:
+            raise refused
         return
 
     from ackd_deploy.report import write_report
@@ -52,6 +58,8 @@ def command(
 
     with run.lock():
         try:
+            if refused is not None:
+                raise refused
             artifact = exported(run, provider, table=not as_json)
         except GateFailed:
             # The report shows which bound was missed, and by how much.

@@ -26,6 +26,7 @@ __all__ = [
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+_CHUNK = 65_536
 
 
 def _one(truth: Array) -> float:
@@ -49,6 +50,7 @@ class Metric:
             error, that of the best constant answer, so that a point of the mean squared error is one of R².
         of_guessing: means of the statistics -> the metric that the same answers would have, given to other rows at
             random. None where a constant answer is at least as good as any guess.
+        of_sample: whether a row's statistics depend on the other rows, as ranks do.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Metric:
     is_share: bool = False
     span: Callable[[Array], float] = _one
     of_guessing: Callable[[Floats], Floats] | None = None
+    of_sample: bool = False
 
     @property
     def facts(self) -> MetricName:
@@ -65,7 +68,12 @@ class Metric:
 
     def value(self, decisions: Array, truth: Array, classes: int) -> float:
         """Return the metric of N rows."""
-        return float(self.of_means(self.rows(decisions, truth, classes).mean(axis=0)))
+        if self.of_sample or len(truth) <= _CHUNK:
+            return float(self.of_means(self.rows(decisions, truth, classes).mean(axis=0)))
+        # Statistics of a million rows of many classes would take gigabytes.
+        parts = (slice(start, start + _CHUNK) for start in range(0, len(truth), _CHUNK))
+        sums = sum(self.rows(decisions[part], truth[part], classes).sum(axis=0) for part in parts)
+        return float(self.of_means(np.asarray(sums) / len(truth)))
 
 
 def f1_of_class(name: str, index: int | None) -> Metric:

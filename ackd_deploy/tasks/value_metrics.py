@@ -94,8 +94,8 @@ def _median_distance(truth: Array) -> float:
     return float(np.abs(truth - np.median(truth)).mean()) or 1.0
 
 
-PEARSON = Metric("pearson", _moments, _correlation)
-SPEARMAN = Metric("spearman", _rank_influence, _of_atanh)
+PEARSON = Metric("pearson", _moments, _correlation, of_sample=True)
+SPEARMAN = Metric("spearman", _rank_influence, _of_atanh, of_sample=True)
 MSE = Metric("mse", _squares, lambda means: means[..., 0], span=_variance)
 RMSE = Metric("rmse", _squares, lambda means: np.sqrt(means[..., 0]), span=_deviation)
 MAE = Metric("mae", _distances, lambda means: means[..., 0], span=_median_distance)

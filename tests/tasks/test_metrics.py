@@ -193,3 +193,13 @@ def test_the_deciding_metric_is_among_the_metrics_and_leaves_the_others() -> Non
     assert list(by(SINGLE_LABEL, "mcc").metrics(logits, labels)) == ["accuracy", "macro_f1", "mcc"]
     # Tasks that differ in their metric alone are one kind of task.
     assert by(SINGLE_LABEL, "mcc") == SINGLE_LABEL != MULTI_LABEL
+
+
+def test_many_rows_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    logits, labels, values = rng.normal(size=(1000, 4)), rng.integers(0, 4, 1000), rng.normal(size=1000)
+    whole = [by(SINGLE_LABEL, name).score(logits, labels) for name in SINGLE]
+    of_values = [by(REGRESSION, name).score(logits[:, :1], values) for name in VALUES]
+    monkeypatch.setattr("ackd_deploy.tasks.metrics._CHUNK", 64)
+    assert [by(SINGLE_LABEL, name).score(logits, labels) for name in SINGLE] == pytest.approx(whole, abs=1e-12)
+    assert [by(REGRESSION, name).score(logits[:, :1], values) for name in VALUES] == pytest.approx(of_values)
