@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
+import time
+
+import numpy as np
+from safetensors.numpy import save
+
 from ackd_deploy.check.finished import model_gates
 from ackd_deploy.check.gates import failures
 from ackd_deploy.check.quality import refused_model
-from ackd_deploy.console import warn
+from ackd_deploy.console import step, warn
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.unlabeled import labeled_part
 from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.tfidf import TFIDF, tfidf_logits, tfidf_name
 from ackd_deploy.errors import GateFailed
+from ackd_deploy.extras import install_hint
+from ackd_deploy.files import write_bytes
 from ackd_deploy.run import BASELINES, TEACHER, Run, Stage
 from ackd_deploy.run.records import CONSTANT, BaselineRecord, BaselinesRecord, ModelRecord
 from ackd_deploy.tasks.constant import best_constant, constant_name, repeated
@@ -19,7 +28,10 @@ __all__ = ["judge", "record_baselines"]
 
 
 def record_baselines(context: Context) -> None:
-    """Find the best constant answer on the training rows, and record what it scores on the validation rows."""
+    """Record what the best constant answer and a classifier without a network score on the validation rows.
+
+    Both are made from the training rows. The second needs scikit-learn, and is left out without it.
+    """
     run = context.run
     if run.is_done(BASELINES) or not context.process_group.is_first:
         return
@@ -37,9 +49,39 @@ def record_baselines(context: Context) -> None:
         interval=metric_interval(task, logits, validation.labels),
     )
     record = BaselinesRecord(
-        primary=task.metric.name, validation_rows=len(validation), train_rows=len(train), models=[constant]
+        primary=task.metric.name,
+        validation_rows=len(validation),
+        train_rows=len(train),
+        models=[constant, *_tfidf(context, train)],
     )
     run.finish(BASELINES, record)
+
+
+def _tfidf(context: Context, train: LabeledTexts) -> list[BaselineRecord]:
+    """Fit TF-IDF with logistic regression, save its predictions, and return its record; nothing where it cannot be."""
+    run, validation = context.run, context.validation_rows
+    if run.recipe.data.train is None or not run.recipe.distill.tfidf:
+        return []
+    if importlib.util.find_spec("sklearn") is None:
+        context.log(f"no TF-IDF baseline: scikit-learn is not installed ({install_hint('train')} brings it)")
+        return []
+    began = time.perf_counter()
+    with step(f"baseline: {tfidf_name(train.problem_type)}"):
+        logits = tfidf_logits(train, validation.items, seed=run.recipe.seed)
+    if logits is None:
+        context.log("no TF-IDF baseline: the training rows have one class, or no words")
+        return []
+    seconds = time.perf_counter() - began
+    held_out = {"logits": logits, "labels": np.ascontiguousarray(validation.labels)}
+    write_bytes(run.path("predictions", f"{TFIDF}.safetensors"), save(held_out))
+    found = BaselineRecord(
+        key=TFIDF,
+        name=tfidf_name(train.problem_type),
+        metrics=context.task.metrics(logits, validation.labels),
+        interval=metric_interval(context.task, logits, validation.labels),
+        seconds=seconds,
+    )
+    return [found]
 
 
 def _chosen_on(context: Context) -> LabeledTexts:

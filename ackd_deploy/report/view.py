@@ -11,7 +11,7 @@ from ackd_deploy.errors import ArtifactError
 from ackd_deploy.recipe import dump_recipe
 from ackd_deploy.report.compare import p_value
 from ackd_deploy.report.summary import METHOD_NAMES, MISSING, Row, summary_rows
-from ackd_deploy.run import EXPORT, Run
+from ackd_deploy.run import BASELINES, EXPORT, Run
 from ackd_deploy.run.predictions import Predictions, read_predictions
 from ackd_deploy.run.records import BankRecord, ExportRecord, HardSentence, ModelRecord, Record
 from ackd_deploy.tasks.metric_names import metric_name
@@ -83,24 +83,46 @@ def _chosen_sentence(chosen: Row, teacher: Row | None) -> str:
 
 def _comparisons(run: Run, predictions: dict[str, Predictions]) -> list[str]:
     """The run's method against each baseline and the teacher, with what the validation rows can tell."""
-    main, facts = run.student.model, run.task.metric.facts
+    main = run.student.model
     said = []
     others = [key for key in predictions if key not in (main, "teacher")] + ["teacher"] * ("teacher" in predictions)
     if main == "teacher":
         others = []
     for other in others if main in predictions else []:
-        reference, ours = predictions[other], predictions[main]
-        if not ours.same_rows(reference):
-            continue
-        d = paired_difference(run.task, reference.logits, ours.logits, ours.labels)
-        test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
-        low, high = map(facts.show_difference, d.interval)
-        said.append(
-            f"T{_spoken(main)[1:]} against {_spoken(other)}: {facts.show_difference(d.difference)}"
-            f"{facts.difference_unit} {facts.title} (95 % interval {low} to {high}{test}) on {d.rows:,} rows: "
-            f"{d.verdict}.{_at_chance(run, other)}"
-        )
+        found = _compared(run, predictions[main], _spoken(other), predictions[other])
+        said += [found + _at_chance(run, other)] if found else []
+    if main in predictions and (words := _words_alone(run)) is not None:
+        name, reference = words
+        found = _compared(run, predictions[main], f"{name}, without a network", reference)
+        said += [found] if found else []
     return said
+
+
+def _compared(run: Run, ours: Predictions, name: str, reference: Predictions) -> str | None:
+    """Say how the run's model stands against another; None where their rows differ."""
+    if not ours.same_rows(reference):
+        return None
+    facts = run.task.metric.facts
+    d = paired_difference(run.task, reference.logits, ours.logits, ours.labels)
+    test = "" if d.p_value is None else f", McNemar p {p_value(d.p_value)}"
+    low, high = map(facts.show_difference, d.interval)
+    main = "the classifier" if run.recipe.distill.method == "none" else _spoken(run.student.model)
+    return (
+        f"T{main[1:]} against {name}: {facts.show_difference(d.difference)}"
+        f"{facts.difference_unit} {facts.title} (95 % interval {low} to {high}{test}) on {d.rows:,} rows: {d.verdict}."
+    )
+
+
+def _words_alone(run: Run) -> tuple[str, Predictions] | None:
+    """Name and predictions of the baseline that has no network; None where there is none, or its file is damaged."""
+    found = run.find(BASELINES)
+    for model in [] if found is None else found.models:
+        if model.logits is None:
+            try:
+                return model.name, read_predictions(run.path("predictions", f"{model.key}.safetensors"))
+            except ArtifactError:
+                return None
+    return None
 
 
 def _at_chance(run: Run, key: str) -> str:

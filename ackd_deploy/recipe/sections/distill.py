@@ -28,6 +28,11 @@ class Distill(Optimization):
     baselines: list[Method] = Field(
         [], description="Methods trained beside it from the same start and in the same order of rows, for the table."
     )
+    tfidf: bool = Field(
+        True,
+        description="Fit a classifier without a network too, for the table: TF-IDF of words and pairs of words with "
+        "logistic regression (regression: ridge), by scikit-learn on the same training rows, 100,000 at most.",
+    )
     ce_weight: NonNegative = Field(
         0.5, description="Weight of the loss against the labels (cross-entropy); method 'finetune' has 1."
     )
