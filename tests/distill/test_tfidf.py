@@ -24,12 +24,8 @@ TEXTS = [text for text, _ in SENTENCES]
 CLASSES = np.array([0, 1, 2, 1, 0, 1, 2, 1])
 
 
-def rows(
-    labels: Any, names: tuple[str, ...], problem: str = "single_label_classification", **more: Any
-) -> LabeledTexts:
-    return LabeledTexts(
-        texts=list(TEXTS), pairs=more.get("pairs"), labels=labels, label_names=names, problem_type=problem
-    )
+def rows(labels: Any, names: tuple[str, ...], problem: str = "single_label_classification") -> LabeledTexts:
+    return LabeledTexts(list(TEXTS), None, labels, names, problem)
 
 
 def by_hand(estimator: Any) -> Any:
