@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from ackd_deploy.data.source import Part, Source, load_part, load_texts
 from ackd_deploy.data.split import shared_rows, subset, tuning_split
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.data.unlabeled import joined, labeled_part, without_labels
+from ackd_deploy.distill.augment import augmented_copies
 from ackd_deploy.errors import DataError, first_line
 from ackd_deploy.files import read_json
 from ackd_deploy.models.classifiers import load_classifier, provide_tokenizer
@@ -38,6 +40,7 @@ from ackd_deploy.recipe.decisions import check_thresholds
 from ackd_deploy.run import Run
 from ackd_deploy.run.stages import parse_stage
 from ackd_deploy.tasks import Task
+from ackd_deploy.training.interrupt import interruption
 from ackd_deploy.training.process_group import ProcessGroup
 
 __all__ = ["Context"]
@@ -102,6 +105,8 @@ class Context:
             found["teacher.model"] = model_fingerprint(self.source)
         if (init := self.recipe.student.init) not in ("teacher", "random"):
             found["student.init"] = model_fingerprint(locate_model(init, key="student.init"))
+        if (augment := self.recipe.data.augment) is not None:
+            found["data.augment.model"] = model_fingerprint(locate_model(augment.model, key="data.augment.model"))
         if self.recipe.data.on_error == "skip":
             found |= skipped_fingerprints(self.skipped)
         if self.recipe.existing:
@@ -241,7 +246,7 @@ class Context:
             source: Source = getattr(self.recipe.data, name)
             part = load_part(source, self.recipe.data, self.label_names)
             train = None if self.recipe.data.train is None else self.train_rows
-            for known, what in ((train, "the training data"), (self.unlabeled_rows, "the unlabeled texts")):
+            for known, what in ((train, "the training data"), (self._unlabeled[0], "the unlabeled texts")):
                 if known is not None and (shared := len(shared_rows(known, part.rows))):
                     warn(f"{shared} of {len(part.rows)} {name} rows are in {what} too")
             self._parts[name] = part
@@ -262,8 +267,35 @@ class Context:
 
     @property
     def unlabeled_rows(self) -> LabeledTexts | None:
-        """The rows without labels; None where the recipe names none."""
-        return self._unlabeled[0]
+        """The rows without labels, those of augmentation last; None where the recipe wants none."""
+        given, made = self._unlabeled[0], self._augmented
+        return joined(given, made) if given is not None and made is not None else given or made
+
+    @cached_property
+    def _augmented(self) -> LabeledTexts | None:
+        """Copies of training texts with replaced words, but those that are a held-out text."""
+        augment = self.recipe.data.augment
+        if augment is None:
+            return None
+        model = locate_model(augment.model, key="data.augment.model")
+        with interruption() as stop:
+            texts, pairs = augmented_copies(
+                self.train_rows,
+                augment,
+                model,
+                model_fingerprint(model),
+                self.run.path("augmented"),
+                seed=self.recipe.seed,
+                device=self.device,
+                dtype=self.dtype,
+                stop=stop,
+            )
+        rows = without_labels(texts, pairs, like=self.train_rows)
+        held_out = [part.rows for name, part in self.parts.items() if name != "train"]
+        for known in (*held_out, *([] if self.tuning_rows is None else [self.tuning_rows])):
+            rows = rows.take(np.setdiff1d(np.arange(len(rows)), shared_rows(known, rows)))
+        self.log(f"{len(rows):,} copies of {len(self.train_rows):,} training texts with replaced words, to be labeled")
+        return rows if len(rows) else None
 
     @cached_property
     def _unlabeled(self) -> tuple[LabeledTexts | None, tuple[SkippedRow, ...]]:
@@ -333,12 +365,18 @@ class Context:
         return {}
 
     def encode_all(self) -> None:
-        """Tokenize all rows for the models that read them, so that further processes find them done."""
-        held_out = [self.validation_rows, self.test_rows]
-        trained = [] if self.recipe.existing else [self.train_rows, self.transfer_rows, self.selection_rows]
+        """Tokenize labeled rows for the models that read them, so that further processes find them done."""
+        trained = [] if self.recipe.existing else [self.train_rows, self.selection_rows]
+        self._encode_each([self.validation_rows, self.test_rows, *trained])
+
+    def encode_transfer(self) -> None:
+        """The same for the transfer set, whose texts may have to be made first."""
+        self._encode_each([self.transfer_rows])
+
+    def _encode_each(self, sets: Sequence[LabeledTexts | None]) -> None:
         readers = {self.tokenizer} if self.recipe.distill.method == "none" else {self.tokenizer, self.student_tokenizer}
         for tokenizer in sorted(readers):
-            for rows in [*held_out, *trained]:
+            for rows in sets:
                 if rows is not None:
                     self.encoded(rows, tokenizer)
 

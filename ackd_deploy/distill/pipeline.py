@@ -9,6 +9,7 @@ from typing import Any
 
 from ackd_deploy.allocator import keep_freed_memory
 from ackd_deploy.distill.context import Context
+from ackd_deploy.distill.methods import loss_weights
 from ackd_deploy.distill.objective import Answers
 from ackd_deploy.distill.quality import judge, record_baselines
 from ackd_deploy.distill.stages import fill_bank, make_teacher, soft_answers, stage_is_whole, train_student
@@ -121,5 +122,9 @@ def prepare(context: Context, methods: list[str], todo: Collection[Stage[ModelRe
     # A teacher at chance would only cost the student's training; the stage stays, for a recipe with other bounds.
     judge(context, TEACHER)
     teacher = context.load_teacher()
+    if context.process_group.is_first and any(loss_weights(m, context.recipe.distill).needs_bank for m in methods):
+        # After the verdict on the teacher: it may be long, where texts are augmented.
+        context.encode_transfer()
+    context.process_group.wait()
     bank = fill_bank(context, methods, teacher)
     return teacher.to("cpu"), bank

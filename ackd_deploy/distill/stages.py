@@ -95,8 +95,10 @@ def fill_bank(context: Context, methods: list[str], teacher: Any) -> TeacherBank
     """Fill and check the bank for these methods; None where none of them looks at the teacher."""
     distill = context.recipe.distill
     if not any(loss_weights(method, distill).needs_bank for method in methods):
-        if context.unlabeled_rows is not None:
-            warn(f"none of the methods {', '.join(methods)} looks at the teacher: data.unlabeled is not used")
+        data = context.recipe.data
+        if unused := [f"data.{key}" for key in ("unlabeled", "augment") if getattr(data, key) is not None]:
+            said = f"{' and '.join(unused)} {'are' if len(unused) > 1 else 'is'} not used"
+            warn(f"none of the methods {', '.join(methods)} looks at the teacher: {said}")
         return None
     run, folder = context.run, context.run.path("bank")
     sha256 = sha256_file(run.path("teacher", "model.safetensors"))

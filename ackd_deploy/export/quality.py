@@ -18,6 +18,7 @@ __all__ = ["measured_quality"]
 def measured_quality(logits: npt.NDArray[np.float32], setting: ExportSetting) -> Quality:
     """Return the figures of logits [N, C] on the validation rows, as the artifact decides."""
     task, inputs = setting.task, setting.inputs
+    teacher = setting.run.find(TEACHER)
     labels = inputs.validation.labels
     metrics = task.metrics(logits, labels)
     classes = [
@@ -30,7 +31,7 @@ def measured_quality(logits: npt.NDArray[np.float32], setting: ExportSetting) ->
         interval=list(metric_interval(task, logits, labels)),
         rows=len(labels),
         metrics=metrics,
-        teacher=setting.run.record(TEACHER).value if setting.distilled else None,
+        teacher=teacher.value if teacher is not None and setting.distilled else None,
         constant=task.score(repeated(inputs.against.constant, len(labels)), labels),
         classes=classes or None,
     )

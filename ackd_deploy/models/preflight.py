@@ -49,6 +49,8 @@ def check_sources(recipe: Recipe) -> Checked:
     models = {} if recipe.teacher.model is None else {"teacher.model": recipe.teacher.model}
     if recipe.student.init not in ("teacher", "random"):
         models["student.init"] = recipe.student.init
+    if recipe.data.augment is not None:
+        models["data.augment.model"] = recipe.data.augment.model
     folders = {key: locate_model(name, key=key) for key, name in models.items() if not is_hub_id(name)}
     teacher = folders.get("teacher.model")
     if teacher is not None:

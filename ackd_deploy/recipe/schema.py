@@ -85,6 +85,8 @@ class Recipe(Section):
             raise ValueError(
                 "student.init names a checkpoint where teacher.model is null: there is nothing else to start from"
             )
+        if self.data.augment is not None:
+            raise ValueError("data.augment needs a teacher.model to label its copies")
         if self.data.unlabeled is not None:
             raise ValueError(
                 "data.unlabeled needs a teacher.model to label it: give these texts soft labels, in data.train"

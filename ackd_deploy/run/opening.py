@@ -21,9 +21,9 @@ _MAX_RECIPE = 2_000_000
 # What a run, its reports, ablations and sweeps write into its folder; a leading dot marks files under construction.
 _OWN = frozenset(
     {
-        "recipe.yaml", "run.json", "metrics.jsonl", "encoded", "tokenizer", "tokenizer-student", "teacher", "student",
-        "baselines", "bank", "predictions", "checkpoints", "profile.json", "skipped.jsonl", "artifact", "report",
-        "ablation", "sweep", _LOCK,
+        "recipe.yaml", "run.json", "metrics.jsonl", "encoded", "augmented", "tokenizer", "tokenizer-student",
+        "teacher", "student", "baselines", "bank", "predictions", "checkpoints", "profile.json", "skipped.jsonl",
+        "artifact", "report", "ablation", "sweep", _LOCK,
     }
 )  # fmt: skip
 _OWN_PREFIXES = (".tmp-", ".old-")

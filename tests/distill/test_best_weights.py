@@ -42,9 +42,10 @@ def test_the_weights_of_the_best_evaluation_are_kept(new_run) -> None:
     assert teacher.selection is not None
     assert [e.step for e in teacher.selection.evaluations] == [5, 10]
     with opened_context(run, "cpu") as context:
-        assert context.tuning is not None
-        student = load_classifier(run.path("student"), context.tuning.label_names, context.tuning.problem_type)
-        value = context.task.score(predict_logits(student, context.tuning, context.device), context.tuning.labels)
+        assert context.selection_rows is not None
+        tuning = context.encoded(context.selection_rows, context.student_tokenizer)
+        student = load_classifier(run.path("student"), tuning.label_names, tuning.problem_type)
+        value = context.task.score(predict_logits(student, tuning, context.device), tuning.labels)
     assert value == found.value
 
 

@@ -11,15 +11,18 @@ import pytest
 import torch
 from scipy.special import expit, softmax
 
+from ackd_deploy.artifact import open_artifact
 from ackd_deploy.distill import distill_run
 from ackd_deploy.distill.losses.outputs import kd_loss
 from ackd_deploy.distill.objective import student_objective
 from ackd_deploy.distill.soft_answers import SoftAnswers
 from ackd_deploy.errors import DataError, RecipeError, RunMismatch, UsageError
 from ackd_deploy.experiments.ablation import ablate_run
+from ackd_deploy.export import export_run
 from ackd_deploy.recipe import load_recipe, parse_recipe
 from ackd_deploy.recipe.sections import Distill
-from ackd_deploy.run import TEACHER, Run, student_stage
+from ackd_deploy.report.summary import summary_rows, summary_table
+from ackd_deploy.run import EXPORT, TEACHER, Run, student_stage
 from ackd_deploy.tasks import MULTI_LABEL, SINGLE_LABEL
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.process_group import ProcessGroup
@@ -105,6 +108,8 @@ distill:
   learning_rate: 3e-3
   batch_size: 16
   precision: fp32
+export: {{variants: [fp32], latency_all_threads: false, latency_rounds: 3}}
+gates: {{parity_rows: 32, max_accuracy_drop: 5, min_agreement: 0.9, max_error_growth: 1}}
 """
     )
     return path
@@ -125,6 +130,18 @@ def test_the_student_learns_from_the_answers(taught: Path, tmp_path: Path) -> No
     assert kd.value >= 0.9
     assert kd.student is not None
     assert kd.student.layer_map == ()
+    export_run(run, table=False)
+    export = run.record(EXPORT)
+    (fp32,) = export.variants
+    assert (export.latency.ratios, fp32.latency_ratio, list(export.latency.torch["single"])) == ({}, None, ["student"])
+    assert not [gate.gate for gate in fp32.gates if "teacher" in gate.gate]
+    manifest = open_artifact(run.path("artifact"))
+    assert manifest.provenance["teacher"] == "soft labels in the data"
+    assert manifest.quality is not None
+    assert manifest.quality.teacher is None
+    rows = summary_rows(run)
+    assert "teacher" not in {row.role for row in rows}
+    assert "teacher" not in str(summary_table(rows).caption)
     with pytest.raises(UsageError, match=r"cdl needs a teacher\.model"):
         ablate_run(run, ["kd", "cdl"], 1, device="cpu")
     softer = run.recipe.data.train

@@ -3,13 +3,14 @@
 from ackd_deploy.recipe.sections.base import Optimization, Section
 from ackd_deploy.recipe.sections.card import Card
 from ackd_deploy.recipe.sections.contrastive import Cdl, Negatives, Sar
-from ackd_deploy.recipe.sections.data import Data, HeldOut, HubSplit
+from ackd_deploy.recipe.sections.data import Augment, Data, HeldOut, HubSplit
 from ackd_deploy.recipe.sections.distill import Distill, Method
 from ackd_deploy.recipe.sections.export import Abstain, Export, Gates, Variant
 from ackd_deploy.recipe.sections.models import Finetune, LayerMap, Student, Teacher
 
 __all__ = [
     "Abstain",
+    "Augment",
     "Card",
     "Cdl",
     "Data",

@@ -13,7 +13,7 @@ from ackd_deploy.tasks import ProblemType, Task, task_of
 from ackd_deploy.tasks.label_names import label_name_problem
 from ackd_deploy.tasks.long_texts import LongTextRule, LongTexts
 
-__all__ = ["Data", "HeldOut", "HubSplit", "LabelName"]
+__all__ = ["Augment", "Data", "HeldOut", "HubSplit", "LabelName"]
 
 
 def _checked(name: str) -> str:
@@ -56,6 +56,22 @@ class HeldOut(Section):
     )
 
 
+class Augment(Section):
+    """Copies of the training texts in which a masked language model replaced words, for the teacher to label."""
+
+    model: str = Field(
+        description="Folder or hub id of a BERT with its masked-language head, as it was pretrained. A classifier has "
+        "lost it and is refused."
+    )
+    copies: Count = Field(
+        description="Copies of each training text. TinyBERT has 20; an epoch is so many times longer. [R: TinyBERT]"
+    )
+    probability: Share = Field(0.4, description="Of a word to be replaced in a copy. [R: TinyBERT]")
+    top_k: Count = Field(
+        15, description="Most probable words that a replacement is drawn from, all equally likely. [R: TinyBERT]"
+    )
+
+
 def _held_out_kind(value: Any) -> str | None:
     """Return which mapping is meant by its keys, so that errors are those of one kind alone."""
     if isinstance(value, dict):
@@ -94,6 +110,9 @@ class Data(Section):
     )
     encoding: Annotated[str, AfterValidator(_encoding)] = Field(
         "utf-8", description="Of text files, by Python's name, such as cp1252. UTF-16 and UTF-32 are not read."
+    )
+    augment: Augment | None = Field(
+        None, description="Copies of the training texts with replaced words, as further unlabeled ones; absent: none."
     )
     text: str = Field("text", description="Column of the text.")
     text_pair: str | None = Field(None, description="Column of the second text, for pairs; absent: single texts.")
