@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from distill_rivals import Rivals, quiet
+from distill_rivals import Rivals, quiet, training_rows
 
 from ackd_deploy.distill.context import Context
 from ackd_deploy.distill.losses.features import normalize, pool_layers
@@ -53,7 +53,7 @@ class LiveBank:
     """Has a bank's face, and runs the teacher instead: what our loop would cost without the bank."""
 
     def __init__(self, teacher: Any, context: Context) -> None:
-        self.rows = len(context.train)
+        self.rows = len(training_rows(context))
         self.width = teacher.config.hidden_size
         self.device = context.device
         self._teacher = teacher.to(context.device).eval()
@@ -70,7 +70,7 @@ class LiveBank:
     def _run(self, rows: np.ndarray) -> tuple[Any, torch.Tensor]:
         key = rows.tobytes()
         if key != self._known[0]:
-            inputs = to_device(self._context.train.batch(rows), self.device)
+            inputs = to_device(training_rows(self._context).batch(rows), self.device)
             with torch.no_grad(), autocast(self.device, self._context.dtype):
                 outputs = self._teacher(**inputs, output_hidden_states=True)
             self._known = (key, outputs, inputs["attention_mask"])
@@ -103,8 +103,8 @@ class Bench:
         objective = student_objective(
             method,
             distill,
-            labels=context.train.labels,
-            problem_type=context.train.problem_type,
+            labels=training_rows(context).labels,
+            problem_type=training_rows(context).problem_type,
             bank=bank,
             student_width=model.config.hidden_size,
             layers=self.recipe.student.layers,
@@ -112,7 +112,7 @@ class Bench:
             device=context.device,
             process_group=ProcessGroup(),
         )
-        per_epoch = -(-len(context.train) // distill.batch_size)
+        per_epoch = -(-len(training_rows(context)) // distill.batch_size)
         settings = Settings(
             stage=method,
             seed=self.recipe.seed,
@@ -123,7 +123,7 @@ class Bench:
         placement = Placement(device=context.device, dtype=context.dtype)
         with tempfile.TemporaryDirectory() as folder, quiet():
             persistence = Persistence(checkpoints=Checkpoints(Path(folder), {}))
-            outcome = train(model, objective, context.train, settings, placement, persistence)
+            outcome = train(model, objective, training_rows(context), settings, placement, persistence)
         return outcome.samples, outcome.seconds
 
     def no_bank(self, model: Any, steps: int) -> tuple[int, float]:
@@ -147,10 +147,10 @@ def share_of_peak(context: Context, model: Any, rows_per_second: float, steps: i
         times.append(time.perf_counter() - began)
     reached = 2 * side**3 / min(times)
     stack = sum(p.numel() for n, p in model.named_parameters() if ".layer." in n and p.ndim == 2)
-    schedule = BatchSchedule(context.train.lengths, context.recipe.distill.batch_size, context.recipe.seed)
+    schedule = BatchSchedule(training_rows(context).lengths, context.recipe.distill.batch_size, context.recipe.seed)
     # The batches that were timed: each round begins at the first.
     batches = [schedule.rows(step) for step in range(steps)]
-    tokens = statistics.mean(float(context.train.lengths[rows].max()) for rows in batches)
+    tokens = statistics.mean(float(training_rows(context).lengths[rows].max()) for rows in batches)
     # Two for multiply and add, three for the forward pass and the two products of the backward one.
     return 6 * stack * tokens * rows_per_second / reached
 
@@ -158,14 +158,15 @@ def share_of_peak(context: Context, model: Any, rows_per_second: float, steps: i
 def to_accuracy(bench: Bench, name: str, bound: float, most_epochs: int) -> tuple[float | None, float]:
     """Train in whole-epoch budgets until the bound is met; seconds of training alone, and the accuracy reached."""
     context = bench.context
-    per_epoch = -(-len(context.train) // bench.recipe.distill.batch_size)
+    per_epoch = -(-len(training_rows(context)) // bench.recipe.distill.batch_size)
     best = 0.0
     for epochs in range(1, most_epochs + 1):
         # A schedule ends where its budget ends, so each budget is a training of its own.
         model = bench.student()
         _, seconds = bench.loops[name](model, epochs * per_epoch)
-        logits = predict_logits(model, context.validation, context.device)
-        found = context.validation.task.score(logits, context.validation.labels)
+        held_out = context.encoded(context.validation_rows, context.student_tokenizer)
+        logits = predict_logits(model, held_out, context.device)
+        found = context.task.score(logits, held_out.labels)
         best = max(best, found)
         if found >= bound:
             return seconds, found
@@ -209,7 +210,7 @@ def main() -> None:
             "threads": torch.get_num_threads(),
             "precision": str(context.dtype).removeprefix("torch."),
             "batch_size": recipe.distill.batch_size,
-            "mean_tokens": float(context.train.lengths.mean()),
+            "mean_tokens": float(training_rows(context).lengths.mean()),
             "max_length": recipe.data.max_length,
             "samples_per_second": speeds,
             "median": medians,

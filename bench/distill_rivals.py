@@ -16,8 +16,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.distill.context import Context
 from ackd_deploy.training.evaluate import to_device
+
+
+def training_rows(context: Context) -> Encoded:
+    """Return the training rows as the student reads them."""
+    return context.encoded(context.train_rows, context.student_tokenizer)
 
 
 @contextlib.contextmanager
@@ -43,7 +49,7 @@ class Rivals:
             print("textbrewer isn't installed: left out", file=sys.stderr)
 
     def _plain(self, model: Any, steps: int) -> tuple[int, float]:
-        device, train_data, distill = self.context.device, self.context.train, self.recipe.distill
+        device, train_data, distill = self.context.device, training_rows(self.context), self.recipe.distill
         teacher = self.teacher.to(device).eval()
         model.to(device).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=distill.learning_rate)
@@ -80,9 +86,9 @@ class Rivals:
         return steps * size, time.perf_counter() - began
 
     def _padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        batch = self.context.train.batch(rows)
+        batch = training_rows(self.context).batch(rows)
         room = self.recipe.data.max_length - batch["input_ids"].shape[1]
-        fill = {"input_ids": self.context.train.pad_id}
+        fill = {"input_ids": training_rows(self.context).pad_id}
         return {k: np.pad(v, ((0, 0), (0, room)), constant_values=fill.get(k, 0)) for k, v in batch.items()}
 
     def _trainer(self, model: Any, steps: int) -> tuple[int, float]:
@@ -108,14 +114,14 @@ class Rivals:
 
         class LabeledTexts(torch.utils.data.Dataset[int]):
             def __len__(self) -> int:
-                return len(context.train)
+                return len(training_rows(context))
 
             def __getitem__(self, index: int) -> int:
                 return index
 
         def collate(rows: list[int]) -> dict[str, torch.Tensor]:
-            batch = {k: torch.from_numpy(v) for k, v in context.train.batch(rows).items()}
-            return {**batch, "labels": torch.from_numpy(context.train.labels[rows])}
+            batch = {k: torch.from_numpy(v) for k, v in training_rows(context).batch(rows).items()}
+            return {**batch, "labels": torch.from_numpy(training_rows(context).labels[rows])}
 
         with tempfile.TemporaryDirectory() as folder:
             arguments = TrainingArguments(
@@ -141,7 +147,7 @@ class Rivals:
 
         logging.getLogger("Distillation").setLevel(logging.WARNING)
         context, distill = self.context, self.recipe.distill
-        train, device = context.train, context.device
+        train, device = training_rows(context), context.device
         teacher = self.teacher.to(device).eval()
         matches = [
             {"layer_T": theirs, "layer_S": mine, "feature": "hidden", "loss": "hidden_mse", "weight": 1}

@@ -168,7 +168,7 @@ def student_objective(
     """
     weights = loss_weights(method, distill)
     feature_loss = None
-    if isinstance(bank, TeacherBank) and weights.feature != "none":
+    if bank is not None and not isinstance(bank, SoftAnswers) and weights.feature != "none":
         feature_loss = FeatureLoss(
             weights,
             problem_type=problem_type,
