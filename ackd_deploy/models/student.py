@@ -53,8 +53,7 @@ def build_student(teacher: Any, student: Student, layers: Sequence[int], *, seed
     if student.init != "random":
         names = [teacher.config.id2label[i] for i in range(len(teacher.config.id2label))]
         return student_from_checkpoint(student, names, teacher.config.problem_type, seed=seed)
-    config = copy.deepcopy(teacher.config)
-    config.num_hidden_layers = student.layers
+    config = _of_layers(teacher.config, layers)
     if student.hidden_size:
         config.hidden_size = student.hidden_size
         # The usual ratio of BERT-like models, unless the recipe says otherwise.
@@ -108,9 +107,7 @@ def check_layers(config: Any) -> None:
 def with_layers(model: Any, layers: Sequence[int], *, seed: int) -> Any:
     """Return a classifier with copies of some layers (from 1), the embeddings and the head."""
     stack = layer_stack(model)
-    config = copy.deepcopy(model.config)
-    config.num_hidden_layers = len(layers)
-    smaller = _new_model(config, seed)
+    smaller = _new_model(_of_layers(model.config, layers), seed)
     inside = re.compile(re.escape(stack) + r"\.(\d+)\.")
     weights = model.state_dict()
 
@@ -119,6 +116,17 @@ def with_layers(model: Any, layers: Sequence[int], *, seed: int) -> Any:
 
     smaller.load_state_dict({name: weights[source(name)].clone() for name in smaller.state_dict()})
     return smaller.eval()
+
+
+def _of_layers(config: Any, layers: Sequence[int]) -> Any:
+    """Return a copy of a configuration for a model of these layers (from 1) alone."""
+    smaller = copy.deepcopy(config)
+    types = getattr(config, "layer_types", None)
+    if isinstance(types, list) and len(types) == config.num_hidden_layers:
+        # Of families whose layers differ, such as ModernBERT's in what they attend to; transformers 5 says how.
+        smaller.layer_types = [types[layer - 1] for layer in layers]
+    smaller.num_hidden_layers = len(layers)
+    return smaller
 
 
 def _new_model(config: Any, seed: int) -> Any:

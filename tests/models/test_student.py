@@ -112,3 +112,11 @@ def test_a_deeper_checkpoint_gives_its_first_layers(teacher: Any, tiny_teacher: 
 def test_a_checkpoint_with_too_few_layers(teacher: Any, tiny_teacher: Path) -> None:
     with pytest.raises(DataError, match="has 4 layers, not 6"):
         build_student(teacher, Student(layers=6, init=str(tiny_teacher)), (1, 2, 3, 4, 4, 4), seed=0)
+
+
+def test_layers_that_differ_keep_what_they_are(teacher: Any) -> None:
+    # As transformers 5 tells ModernBERT's layers apart.
+    teacher.config.layer_types = ["full", "sliding", "sliding", "full"]
+    assert with_layers(teacher, (2, 4), seed=0).config.layer_types == ["sliding", "full"]
+    student = build_student(teacher, Student(layers=2, init="random"), (1, 3), seed=0)
+    assert student.config.layer_types == ["full", "sliding"]
