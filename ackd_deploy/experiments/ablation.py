@@ -48,6 +48,10 @@ def ablate_run(run: Run, methods: list[str], seeds: int, *, device: str = "auto"
     Returns:
         The methods' series on the ``validation`` rows, and on the ``test`` rows where the recipe names any.
     """
+    if run.recipe.distill.method == "none":
+        raise UsageError(
+            "the recipe's distill.method is 'none': it trains no student to compare", hint="--set distill.method=ackd"
+        )
     if run.recipe.answers_given:
         try:
             check_methods_without_teacher(methods)

@@ -147,3 +147,10 @@ def test_the_command_resumes_and_grows(tiny_recipe: Path, tmp_path: Path) -> Non
     assert {line["rows"] for line in lines} == {"validation", "test"}
     assert "<svg" in (folder / "ablation" / "results.svg").read_text()
     assert json.loads((folder / "ablation" / "results.json").read_text())["test"] == second["test"]
+
+
+def test_a_recipe_without_a_student_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+    plain = ("--set", "distill.method=none", "--set", "distill.baselines=[]", "--runs", str(tmp_path))
+    refused = CliRunner().invoke(cli, ["ablate", str(tiny_recipe), *plain])
+    assert refused.exit_code == 2
+    assert "it trains no student to compare" in refused.stderr
