@@ -57,8 +57,8 @@ def align(names: Sequence[str], known: Sequence[str] | None, *, source: str) -> 
         if len(names) != len(known):
             raise DataError(
                 f"{source} has {len(names)} labels ({listed(names)}), the teacher tells {len(known)} apart",
-                hint="data.label_names can name all of them, also those that no row has, in the order of its logits; or "
-                "give the recipe a teacher.finetune section, so that the teacher learns these labels",
+                hint="data.label_names can name all of them, also those that no row has, in the order of its logits; "
+                "or give the recipe a teacher.finetune section, so that the teacher learns these labels",
             )
         return tuple(names)
     raise DataError(
