@@ -12,12 +12,14 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
+from ackd_deploy.check.quality import Against
 from ackd_deploy.cli import cli
 from ackd_deploy.errors import UsageError
 from ackd_deploy.experiments.ablation import check_methods
 from ackd_deploy.experiments.comparison import Series, compare_series, difference, summary
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.tasks import SINGLE_LABEL, task_of
+from ackd_deploy.tasks.constant import best_constant
 
 
 def series(method: str, right: np.ndarray) -> Series:
@@ -88,6 +90,21 @@ def test_rows_for_the_table() -> None:
     right = np.ones((2, 10), dtype=bool)
     rows = compare_series(SINGLE_LABEL, [series(name, right) for name in ("finetune", "kd", "ackd")])
     assert [sorted(row.differences) for row in rows] == [["kd"], ["finetune"], ["finetune", "kd"]]
+
+
+def test_a_method_that_is_not_above_chance_in_each_training_is_marked() -> None:
+    labels = np.arange(400) % 2
+    wrong_in_one_of_ten = np.where(np.arange(400) % 10, labels, 1 - labels)
+
+    def trained(method: str, *answers: np.ndarray) -> Series:
+        logits = [np.eye(2)[answer] for answer in answers]
+        metrics = [SINGLE_LABEL.metrics(each, labels) for each in logits]
+        return Series(method, [0, 1], metrics, logits, labels, [1.0, 1.0])
+
+    methods = [trained("kd", wrong_in_one_of_ten, labels), trained("ackd", labels, np.zeros(400, dtype=int))]
+    against = Against(best_constant(SINGLE_LABEL, labels, 2), "always 'a'")
+    assert [row.above_chance for row in compare_series(SINGLE_LABEL, methods, against)] == [True, False]
+    assert [row.above_chance for row in compare_series(SINGLE_LABEL, methods)] == [None, None]
 
 
 def test_unknown_methods() -> None:

@@ -34,6 +34,16 @@ def test_the_table_shows_points_and_marks_what_is_beyond_noise() -> None:
     assert "micro F1" in stream.getvalue()
 
 
+def test_a_correlation_is_no_percent_and_chance_is_named() -> None:
+    stream = io.StringIO()
+    rows = [KD, ACKD.model_copy(update={"above_chance": False})]
+    table = ablation_table([row.model_copy(update={"metric": "pearson"}) for row in rows], title="sample")
+    Console(file=stream, width=140).print(table)
+    lines = [line.replace("│", " ").split() for line in stream.getvalue().splitlines()]
+    assert ["kd", "0.6250", "±", "0.2500", "2", "10"] in lines
+    assert ["ackd", "(not", "above", "chance)", "0.6875", "2", "+0.0625", "[+0.0125,", "+0.1250]", "*", "12"] in lines
+
+
 def test_files_hold_every_training_and_are_read_back_as_records(tmp_path: Path) -> None:
     results = {"validation": [KD, ACKD], "test": [KD]}
     files = write_ablation(results, {"recipe": "sample"}, tmp_path / "ablation")
