@@ -65,6 +65,10 @@ def _tfidf(context: Context, train: LabeledTexts) -> list[BaselineRecord]:
     if importlib.util.find_spec("sklearn") is None:
         context.log(f"no TF-IDF baseline: scikit-learn is not installed ({install_hint('train')} brings it)")
         return []
+    if train is validation:
+        # It would be fitted to the rows that it is judged on.
+        context.log("no TF-IDF baseline: no training row has a label of its own")
+        return []
     began = time.perf_counter()
     with step(f"baseline: {tfidf_name(train.problem_type)}"):
         logits = tfidf_logits(train, validation.items, seed=run.recipe.seed)

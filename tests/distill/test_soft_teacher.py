@@ -151,11 +151,15 @@ def test_the_student_learns_from_the_answers(taught: Path, tmp_path: Path) -> No
         distill_run(run, device="cpu")
 
 
-def test_without_any_answer_or_label_it_says_so(taught: Path, tmp_path: Path, softened: Path) -> None:
+def test_without_any_answer_or_label_it_says_so(
+    taught: Path, tmp_path: Path, softened: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     text = softened.read_text().splitlines()
     softened.write_text("\n".join([text[0], *(line for n, line in enumerate(text[1:]) if n % 8 not in (0, 3))]))
     with pytest.raises(DataError, match="method finetune trains on labels alone"):
         distill_run(Run.open(tmp_path / "run", load_recipe(taught)), device="cpu")
+    # Nothing is fitted to the validation rows in the place of training rows.
+    assert "no TF-IDF baseline: no training row has a label of its own" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def read_softened(
         labeled = np.array([not all(map(_is_blank, values)) for values in cells], dtype=np.bool_)
     if labeled.any():
         without = {table.numbers[row] for row in np.flatnonzero(~labeled)}
-        found, names = read_labels(table.without(without), data, known, problems)
+        # Few may have one, and all the same one: the soft labels vary.
+        found, names = read_labels(table.without(without), data, known, problems, varied=False)
         labels = no_labels(len(labeled), found)
         labels[labeled] = found
     else:

@@ -135,6 +135,11 @@ def test_without_any_label_nothing_is_chosen_by_labels(tmp_path: Path) -> None:
         tuning_split(rows, 1, seed=1)
 
 
+def test_few_labels_may_be_all_the_same(tmp_path: Path) -> None:
+    rows = load(tmp_path, "text,label,p_neg,p_pos\na,pos,,\nb,,0.7,0.3\n", soft_labels={"neg": "p_neg", "pos": "p_pos"})
+    assert rows.labels.tolist() == [1, -1]
+
+
 def test_a_share_held_out_of_train_has_labels_and_no_text_of_the_rest(tmp_path: Path) -> None:
     lines = [f"t{n // 2},{'' if n % 2 else ('pos', 'neg')[n % 4 // 2]},0.5,0.5" for n in range(80)]
     (tmp_path / "a.csv").write_text("\n".join(["text,label,p_neg,p_pos", *lines]))
