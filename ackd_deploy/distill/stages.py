@@ -263,11 +263,12 @@ def _conclude(
     if context.process_group.is_first:
         run, tokenizer = context.run, _tokenizer(context, stage)
         validation = context.encoded(context.validation_rows, tokenizer)
-        with step(f"{stage}: evaluating on {len(validation):,} validation rows"):
+        called = "classifier" if context.recipe.existing else stage.name
+        with step(f"{called}: evaluating on {len(validation):,} validation rows"):
             logits = predict_logits(model, validation, context.device)
         if not np.isfinite(logits).all():
             raise DataError(
-                f"{stage}: the model's answers are not finite numbers",
+                f"{called}: the model's answers are not finite numbers",
                 hint="its weights hold NaN or infinities: save the model again from where it was trained",
             )
         task = context.task
@@ -314,7 +315,6 @@ def _conclude(
         run.finish(stage, record)
         Checkpoints(run.path("checkpoints", stage.name), {}).clear()
         beside = "" if test is None else f", {found_on_test[main]:.4f} on {len(test)} test rows"
-        called = "classifier" if context.recipe.existing else stage
         context.log(f"{called}: {main} {found[main]:.4f} on {len(validation)} validation rows{beside}")
     context.process_group.wait()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -18,7 +19,7 @@ def card_info(recipe: Recipe, precision: str) -> CardInfo | None:
     """Return the metadata of an artifact whose chosen variant has this precision; None where there is nothing to say.
 
     A student is told as fine-tuned from its base, since the hub knows no relation for distilled models, or as
-    quantized where it answers in 8 bits.
+    quantized where it answers in 8 bits. A classifier that existed before and is served in fp32 is that very model.
     """
     card, data = recipe.card, recipe.data
     # A student of soft labels is its own checkpoint's child.
@@ -31,10 +32,16 @@ def card_info(recipe: Recipe, precision: str) -> CardInfo | None:
             license=card.license,
             language=card.language,
             base_model=base,
-            base_model_relation=None if base is None else "quantized" if precision == "int8" else "finetune",
+            base_model_relation=None if base is None else _relation(recipe, precision),
             datasets=card.datasets or list(dict.fromkeys(hubs)) or None,
             validation=rows,
         )
     except ValidationError:
         # A file's name with a control character, say: the card then does without.
         return None
+
+
+def _relation(recipe: Recipe, precision: str) -> Literal["quantized", "finetune"] | None:
+    if precision == "int8":
+        return "quantized"
+    return None if recipe.existing else "finetune"
