@@ -13,8 +13,12 @@ from ackd_deploy.run.records import CONSTANT, ModelRecord
 __all__ = ["held_against", "model_gates"]
 
 
-def held_against(run: Run) -> Against | None:
+def held_against(run: Run, *, with_teacher: bool = True) -> Against | None:
     """Return what the students of a run are held against; None for a run from before there were baselines.
+
+    Args:
+        run: with its baselines.
+        with_teacher: whether the teacher's predictions are wanted too, where students have one.
 
     Raises:
         ArtifactError: the teacher's predictions are missing or damaged.
@@ -24,7 +28,7 @@ def held_against(run: Run) -> Against | None:
     if constant is None or constant.logits is None:
         return None
     # With method none, what is deployed is the teacher itself.
-    has_teacher = run.student != TEACHER and run.is_done(TEACHER)
+    has_teacher = with_teacher and run.student != TEACHER and run.is_done(TEACHER)
     teacher = read_predictions(run.predictions(TEACHER)).logits if has_teacher else None
     return Against(np.array(constant.logits, dtype=np.float32), constant.name, teacher)
 

@@ -12,7 +12,7 @@ from ackd_deploy.cli.launched import is_first, opened_run
 from ackd_deploy.cli.options import json_option, training_options
 from ackd_deploy.extras import need
 from ackd_deploy.recipe import load_recipe
-from ackd_deploy.run import TEACHER, Run, package_versions, student_stage
+from ackd_deploy.run import BASELINES, TEACHER, Run, package_versions, student_stage
 
 
 @click.command()
@@ -60,15 +60,16 @@ def command(
     from ackd_deploy.experiments.comparison import compare_series
     from ackd_deploy.tasks.metric_names import metric_name
 
-    task, against = run.task, held_against(run)
+    task, against = run.task, held_against(run, with_teacher=False)
     results = {held_out: compare_series(task, series, against) for held_out, series in everything.items()}
-    teacher = run.find(TEACHER)
+    teacher, baselines = run.find(TEACHER), run.find(BASELINES)
     # Without a local teacher the first training stands for the rows and the device.
     first = teacher or run.record(student_stage(chosen[0], run.recipe.seed))
     tested = {} if teacher is None else {"test_metrics": teacher.test_metrics}
     facts: dict[str, Any] = {
         "recipe": run.recipe.name,
         "teacher": None if teacher is None else teacher.metrics,
+        **({} if baselines is None else {"baselines": baselines.model_dump(mode="json")["models"]}),
         "validation_rows": first.validation_rows,
         "train_rows": first.train_rows,
         **({} if first.test_rows is None else {**tested, "test_rows": first.test_rows}),
@@ -81,8 +82,11 @@ def command(
         return
     for held_out, rows in results.items():
         figures, count = first.held_out(held_out)
-        beside = "" if teacher is None else f": teacher {metric_name(rows[0].metric).show(figures[rows[0].metric], 2)}"
-        title = f"{run.recipe.name}, {count} {held_out} rows{beside}"
+        metric = metric_name(rows[0].metric)
+        beside = [] if teacher is None else [f"teacher {metric.show(figures[metric.name], 2)}"]
+        if baselines is not None and held_out == "validation":
+            beside += [f"{each.name} {metric.show(each.metrics[metric.name], 2)}" for each in baselines.models]
+        title = f"{run.recipe.name}, {count} {held_out} rows" + (f": {', '.join(beside)}" if beside else "")
         console.print_table(ablation_table(rows, title=title))
     console.log("* significant: the 95 % interval over seeds and rows excludes 0")
     console.log(f"written: {', '.join(map(str, files))}")

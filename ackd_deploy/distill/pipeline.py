@@ -58,8 +58,10 @@ def distill_run(run: Run, *, device: str = "auto") -> None:
             already = "already holds this classifier" if run.recipe.existing else "is already distilled"
             context.log(f"{run.folder} {already}")
             record_baselines(context)
-            judge(context, TEACHER)
-            judge(context, run.student)
+            # Soft labels in place of a teacher leave no stage of one; with method none, it is all there is.
+            for stage in dict.fromkeys((TEACHER, run.student)):
+                if run.is_done(stage):
+                    judge(context, stage)
             return
         teacher, bank = prepare(context, list(folders), todo)
         for method, folder in folders.items():

@@ -62,7 +62,7 @@ def compare_runs(references: Sequence[str]) -> list[Compared]:
     opened = [_open(reference) for reference in references]
     first_run, _, first = opened[0]
     task = first_run.task
-    against = held_against(first_run)
+    against = held_against(first_run, with_teacher=False)
     compared = []
     for position, (reference, (run, stage, saved)) in enumerate(zip(references, opened, strict=True)):
         if run.task != task:

@@ -128,6 +128,9 @@ def test_the_student_learns_from_the_answers(taught: Path, tmp_path: Path) -> No
     assert (finetune.unlabeled_rows, kd.unlabeled_rows) == (None, None)
     assert finetune.training.samples == 24 * 24
     assert kd.value >= 0.9
+    # The same again has nothing to train and no teacher to judge.
+    distill_run(run, device="cpu")
+    assert run.record(run.student) == kd
     assert kd.student is not None
     assert kd.student.layer_map == ()
     export_run(run, table=False)
