@@ -18,6 +18,7 @@ from ackd_deploy.export import timing
 from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import BASELINES, EXPORT, TEACHER, Run, student_stage
 from ackd_deploy.runtime.verify import verify_artifact
+from tests.export.families import save_model
 from tests.records import model_record, student_record
 from tests.unjudged import UNJUDGED_KEYS
 
@@ -189,3 +190,35 @@ def test_a_run_with_something_trained_is_not_touched(tiny_teacher: Path, tiny_da
     assert refused.exit_code == 2, refused.stderr
     assert "holds a run of another recipe" in refused.stderr
     assert Run.load("trained").stages() == [student_stage("ackd")]
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "labels", "columns"),
+    [
+        ("regression", {0: "LABEL_0"}, ("--label", "stars", "--text", "review")),
+        ("multi_label_classification", {0: "funny", 1: "sad"}, ("--label", "sad", "--label", "funny")),
+        ("single_label_classification", {0: "no", 1: "yes"}, ("--text-pair", "other", "--label", "same")),
+    ],
+    ids=["regression", "multi-label", "pairs"],
+)
+def test_every_task(
+    problem_type: str, labels: dict[int, str], columns: tuple[str, ...], tiny_teacher: Path, tmp_path: Path
+) -> None:
+    vocabulary = json.loads((tiny_teacher / "config.json").read_text())["vocab_size"]
+    model = save_model("bert", tmp_path / "model", vocab_size=vocabulary, labels=labels, problem_type=problem_type)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (model / name).write_bytes((tiny_teacher / name).read_bytes())
+    rows = [
+        f"film {n} funny {n % 5},film {n} warm,{n / 7},{n % 2},{n // 2 % 2},{'yes' if n % 3 else 'no'}"
+        for n in range(24)
+    ]
+    lines = ["text,other,stars,funny,sad,same", *rows]
+    (tmp_path / "v.csv").write_text(
+        "\n".join(lines).replace("text", "review" if problem_type == "regression" else "text")
+    )
+    done = export(model, tmp_path / "v.csv", *columns, "--run", "out", "--set", "export.variants=[fp32]")
+    assert done.exit_code == 0, done.stderr
+    manifest = open_artifact(Path("out/artifact"))
+    assert manifest.problem_type == problem_type
+    assert manifest.labels == (["score"] if problem_type == "regression" else list(labels.values()))
+    assert manifest.text_pairs is ("--text-pair" in columns)
