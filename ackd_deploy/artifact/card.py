@@ -33,6 +33,7 @@ _METHODS = {
     "codir": "Contrastive distillation on intermediate representations: logits and [CLS] states (Sun et al. 2020).",
     "finetune": "The small model was trained on the labels alone; nothing was distilled.",
 }
+_SOFT = " The teacher was no model at hand: its answers are soft labels that came with the data."
 _MADE = {
     None: "that existed already",
     "existing classifier, no distillation": "that existed already",
@@ -70,7 +71,7 @@ def render_card(manifest: Manifest) -> str:
         reading=_reading(manifest),
         metadata=yaml.safe_dump(card_metadata(manifest), sort_keys=False, allow_unicode=True, width=1000),
         made=_MADE.get(manifest.provenance.get("mode", method), "distilled"),
-        method_text=_METHODS.get(str(method), ""),
+        method_text=_METHODS.get(str(method), "") + (_SOFT if manifest.provenance.get("teacher") else ""),
         sizes={variant.name: f"{variant.size_bytes / 1e6:.1f}" for variant in manifest.variants},
         quality=quality,
         decision=manifest.decision,

@@ -140,6 +140,7 @@ def test_the_student_learns_from_the_answers(taught: Path, tmp_path: Path) -> No
     assert not [gate.gate for gate in fp32.gates if "teacher" in gate.gate]
     manifest = open_artifact(run.path("artifact"))
     assert manifest.provenance["teacher"] == "soft labels in the data"
+    assert "soft labels that came with the data" in run.path("artifact", "README.md").read_text()
     assert manifest.quality is not None
     assert manifest.quality.teacher is None
     rows = summary_rows(run)
