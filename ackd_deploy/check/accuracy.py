@@ -41,7 +41,7 @@ def accuracy_gates(
     a quarter of a point. The calibration error is that of the scores that are served: the logits have been divided by
     the temperature, where there is one.
     """
-    n = len(labels)
+    n, facts = len(labels), task.metric.facts
     change = paired_difference(task, student, found, labels)
     drop, drop_interval = change.loss_in_points
     lost = ""
@@ -51,7 +51,7 @@ def accuracy_gates(
     count = int(task.agree(found, student).sum())
     results = [
         at_most(
-            f"{task.metric.facts.title} drop",
+            f"{facts.title} {'rise' if facts.lower_is_better else 'drop'}",
             variant,
             drop,
             gates.max_accuracy_drop,

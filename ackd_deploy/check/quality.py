@@ -36,7 +36,7 @@ _TELLING_POINTS = 10.0
 
 _HINTS = {
     ABOVE_CHANCE: "do texts and labels belong together, and is the learning rate right (more epochs, a smaller one)? "
-    "Where one class is nearly all, data.metric: macro_f1 or f1:CLASS says more than accuracy, and "
+    "Where one class is nearly all, data.metric: macro_f1 or f1:CLASS says more than accuracy (with --fresh), and "
     "distill.class_weights: balanced helps the rare ones; gates.above_chance: false turns this gate off",
     _TEACHER: "more epochs, more student.layers or student.init: teacher bring the student closer; "
     "gates.max_drop_from_teacher is the bound",

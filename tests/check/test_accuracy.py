@@ -92,6 +92,11 @@ def test_regression_measures_the_growth_of_the_squared_error():
     found = {r.gate: r for r in accuracy_gates("int8", REGRESSION, student, variant, labels, Gates())}
     assert found["error growth"].figure == pytest.approx(1.25, abs=1e-3)
     assert found["error growth"].verdict == "fail"
+    # Points are hundredths of the labels' standard deviation.
+    risen = accuracy_gates("int8", REGRESSION.deciding_by("rmse"), student, variant, labels, Gates())[0]
+    rmse = [float(np.sqrt(np.square(side[:, 0] - labels).mean())) for side in (student, variant)]
+    assert (risen.gate, risen.verdict) == ("RMSE rise", "fail")
+    assert risen.figure == pytest.approx(100 * (rmse[1] - rmse[0]) / np.std(labels))
 
 
 def test_slices_by_length_and_class():
