@@ -55,10 +55,10 @@ def test_never_both_wheels_of_onnx_runtime():
 @pytest.mark.parametrize(
     ("command", "absent", "extra"),
     [
-        (["distill", "recipe.yaml"], "torch", "train"),
+        (["distill", "quickstart"], "torch", "train"),
         (["export"], "onnx", "export"),
-        (["run", "recipe.yaml"], "matplotlib", "report"),
-        (["ablate", "recipe.yaml"], "transformers", "train"),
+        (["run", "quickstart"], "matplotlib", "report"),
+        (["ablate", "quickstart"], "transformers", "train"),
         (["report"], "jinja2", "report"),
         (["compare", "a", "b"], "scipy", "report"),
         (["serve", "artifact"], "bentoml", "serve"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ackd_deploy.data.labeled_texts import LabeledTexts
 from ackd_deploy.data.split import subset
+from ackd_deploy.tasks import task_of
 from ackd_deploy.tasks.task import SURE
 from ackd_deploy.tasks.text import Text, split
 
@@ -27,7 +28,7 @@ _MOST_ROWS, _MOST_NGRAMS = 100_000, 100_000
 
 def tfidf_name(problem_type: str) -> str:
     """Return what tables call it."""
-    return "TF-IDF, ridge regression" if problem_type == "regression" else "TF-IDF, logistic regression"
+    return "TF-IDF, logistic regression" if task_of(problem_type).has_classes else "TF-IDF, ridge regression"
 
 
 def tfidf_logits(train: LabeledTexts, texts: Sequence[Text], *, seed: int) -> NDArray[np.float32] | None:
@@ -51,7 +52,7 @@ def tfidf_logits(train: LabeledTexts, texts: Sequence[Text], *, seed: int) -> ND
     except ValueError:  # no text holds a word as scikit-learn finds them
         return None
     asked = vectorizer.transform([_joined(text) for text in texts])
-    if rows.problem_type == "regression":
+    if not rows.task.has_classes:
         return _scores(known, rows.labels, asked)
     if rows.task.exclusive:
         return _classes(known, rows.labels, asked, len(rows.label_names))
