@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from ackd_deploy.artifact.card_metadata import card_metadata
 from ackd_deploy.artifact.decision import Decision
 from ackd_deploy.artifact.schema import Manifest
@@ -50,6 +48,7 @@ def render_card(manifest: Manifest) -> str:
     What the manifest does not say is left out rather than guessed.
     """
     import jinja2
+    import yaml
 
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
