@@ -106,7 +106,7 @@ def _draft(source: Path, file: Path, given: Given, model: str | None, *, as_json
         chosen = _MANY_LANGUAGES if foreign else _ENGLISH
         beyond = f"{100 * found.foreign:.2g} % of the letters are beyond ASCII"
         why = f"for many languages: {beyond}" if foreign else "for English; a folder, or a hub id"
-    content = drafted_recipe(file, found, model=chosen, layers=facts.student_layers, model_why=why)
+    content = drafted_recipe(file, found, model=chosen, layers=(facts.student_layers, facts.layers), model_why=why)
     write_text(file, content)
     if as_json:
         console.emit_json({"recipe": str(file), "profile": found.profile.model_dump(mode="json")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ackd_deploy.console import log, warn
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.data.profile import Profile, profile_parts
+from ackd_deploy.data.profile.findings import row_count
 from ackd_deploy.data.skipped import write_skipped
 from ackd_deploy.data.tokenizer import TokenizerFile
 from ackd_deploy.distill.context import Context
@@ -38,7 +39,7 @@ def _skipped(context: Context) -> None:
     write_skipped(file, [row for rows in context.skipped.values() for row in rows])
     for name, rows in context.skipped.items():
         if rows:
-            warn(f"{len(rows)} rows of data.{name} cannot be read and are skipped; {file} lists them")
+            warn(f"data.{name}: {row_count(len(rows))} skipped, which cannot be read; {file} lists them")
 
 
 def _cut(name: str, rows: Encoded, whose: str) -> None:

@@ -25,13 +25,18 @@ class TeacherFacts:
         count: counts tokens of texts with its tokenizer, or None.
         positions: most tokens of a text, or None where that is not bounded or not known.
         labels: its label names, or None.
-        student_layers: that a student of it gets.
+        layers: how many it has.
     """
 
     count: Counter | None
     positions: int | None
     labels: tuple[str, ...] | None
-    student_layers: int
+    layers: int
+
+    @property
+    def student_layers(self) -> int:
+        """Layers of a student: a third of a deep teacher's, half of a shallow one's."""
+        return self.layers // 3 if self.layers >= _DEEP else max(1, self.layers // 2)
 
 
 def teacher_facts(model: str) -> TeacherFacts:
@@ -41,7 +46,7 @@ def teacher_facts(model: str) -> TeacherFacts:
         DataError: the folder holds no usable model.
     """
     if is_hub_id(model):
-        return TeacherFacts(None, None, None, _student_layers(_BASE_LAYERS))
+        return TeacherFacts(None, None, None, _BASE_LAYERS)
     folder = locate_model(model)
     config = read_json(folder / "config.json")
     layers = config.get("num_hidden_layers") or config.get("n_layers")
@@ -49,9 +54,5 @@ def teacher_facts(model: str) -> TeacherFacts:
         count=token_counter(folder),
         positions=text_positions(config),
         labels=label_names_of(folder),
-        student_layers=_student_layers(layers if isinstance(layers, int) else _BASE_LAYERS),
+        layers=layers if isinstance(layers, int) else _BASE_LAYERS,
     )
-
-
-def _student_layers(layers: int) -> int:
-    return layers // 3 if layers >= _DEEP else max(1, layers // 2)

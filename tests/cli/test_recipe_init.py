@@ -125,7 +125,7 @@ def test_rows_that_cannot_be_read_are_skipped_by_the_recipe_and_named(here, tiny
     assert recipe.data.on_error == "skip"
     assert "2 rows cannot be read" in Path("data.yaml").read_text(encoding="utf-8")
     result = distill("data.yaml")
-    assert "2 rows of data.train cannot be read and are skipped" in result.stderr
+    assert "data.train: 2 rows skipped, which cannot be read" in result.stderr
     lines = Path("runs/data/skipped.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["number"] for line in lines] == [122, 123]
     inputs = json.loads(Path("runs/data/run.json").read_text(encoding="utf-8"))["inputs"]

@@ -19,14 +19,14 @@ _COLUMN = 32
 _WIDTH = 118
 
 
-def drafted_recipe(file: Path, draft: Draft, *, model: str, layers: int, model_why: str) -> str:
+def drafted_recipe(file: Path, draft: Draft, *, model: str, layers: tuple[int, int], model_why: str) -> str:
     """Return a recipe for ``file`` that reads back with the values of the draft.
 
     Args:
         file: that it will be written to; it names the run.
         draft: of the data section.
         model: folder or hub id of the teacher.
-        layers: of the student.
+        layers: of the student and of the teacher.
         model_why: why this teacher.
 
     Raises:
@@ -51,10 +51,11 @@ def drafted_recipe(file: Path, draft: Draft, *, model: str, layers: int, model_w
         _line(f"model: {yaml_scalar(model)}", model_why),
     ]
     if draft.keeps_labels:
-        lines += ["  # No finetune section: the teacher has these labels already, by name."]
+        lines += ["  # The teacher has these labels already, by name; to train it on these rows all the same:"]
+        lines += ["  # finetune: {epochs: 3, learning_rate: 3e-5}"]
     else:
         lines += [_line("finetune:", "the teacher learns the task first"), "    epochs: 3", "    learning_rate: 3e-5"]
-    lines += ["", "student:", _line(f"layers: {layers}", "a third of the teacher's")]
+    lines += ["", "student:", _line(f"layers: {layers[0]}", f"of the teacher's {layers[1]}")]
     lines += ["", "distill:", "  method: ackd", _line("baselines: [finetune]", "tells what distilling is worth")]
     lines += [_line("epochs: 3", "")]
     if _has(draft.profile, "imbalance"):
