@@ -71,8 +71,27 @@ def _check_files(folder: Path, reference: str) -> None:
             f"the model {reference} has no weights: model.safetensors is missing",
             hint="give a folder that save_pretrained wrote, or a hub id",
         )
+    if not (folder / "model.safetensors").is_file():
+        _check_shards(folder, reference)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         raise DataError(f"the model {reference} has no tokenizer", hint="put tokenizer.json into the same folder")
+
+
+def _check_shards(folder: Path, reference: str) -> None:
+    """Refuse an index whose parts are no safetensors files beside it: transformers follows any path, to pickles too."""
+    try:
+        index = read_json(folder / "model.safetensors.index.json")
+    except ArtifactError as error:
+        raise DataError(f"the model {reference}: {error.message}") from error
+    parts = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(parts, dict) or not parts:
+        raise DataError(f"the model {reference}: model.safetensors.index.json names no weights")
+    for name in parts.values():
+        if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]*\.safetensors", name):
+            raise DataError(
+                f"the model {reference}: model.safetensors.index.json names {name!r:.60}, which is no .safetensors "
+                "file beside it: refused"
+            )
 
 
 def _tokenizer_config(folder: Path) -> Any:

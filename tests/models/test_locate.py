@@ -41,3 +41,15 @@ def test_configurations_that_hang_or_break_a_reader(tmp_path, name):
 def test_a_home_folder_of_nobody_is_no_folder():
     with pytest.raises(DataError, match="no such folder"):
         locate_model("~no-such-user/model")
+
+
+@pytest.mark.parametrize("part", ["../outside.safetensors", "/etc/passwd", "weights.bin", "", 7])
+def test_an_index_of_weights_names_safetensors_beside_it(tmp_path, part):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+    assert locate_model(str(tmp_path)) == tmp_path
+    index.write_text(json.dumps({"weight_map": {"a": part}}))
+    with pytest.raises(DataError, match="beside it"):
+        locate_model(str(tmp_path))
