@@ -21,7 +21,7 @@ from ackd_deploy.tasks.intervals import Interval, metric_interval, wilson_interv
 from ackd_deploy.tasks.per_class import class_counts
 from ackd_deploy.tasks.unpaired import Move, move
 
-__all__ = ["ClassFigures", "Confidence", "Evaluation", "Figure", "answered", "evaluate"]
+__all__ = ["Accepted", "ClassFigures", "Confidence", "Evaluation", "Figure", "answered", "evaluate"]
 
 Array = NDArray[Any]
 Verdict = Literal["better", "worse", "no difference shown", "nothing to compare with"]
@@ -63,6 +63,21 @@ class Confidence:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """The answers of an artifact that abstains which it gives rather than marks for review, here and in its figures.
+
+    ``precision`` is the share of right rows among them; None where there are none.
+    """
+
+    coverage: float
+    coverage_interval: Interval
+    precision: float | None
+    precision_interval: Interval | None
+    artifact_coverage: float
+    artifact_precision: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What labeled rows say of an artifact.
 
@@ -76,6 +91,7 @@ class Evaluation:
         verdict: what may be said of the difference.
         classes: each class; empty for a regression.
         confidence: None unless each row has one class.
+        accepted: None unless the artifact abstains.
         slices: by length, and by a column where one was named.
     """
 
@@ -88,6 +104,7 @@ class Evaluation:
     verdict: Verdict
     classes: list[ClassFigures]
     confidence: Confidence | None
+    accepted: Accepted | None
     slices: list[Slice]
 
 
@@ -145,6 +162,7 @@ def evaluate(
         verdict=moved.verdict(task.metric.facts) if moved else "nothing to compare with",
         classes=_classes(manifest, task, logits, labels),
         confidence=_confidence(manifest, task, logits, labels, variant),
+        accepted=_accepted(manifest, task, logits, labels),
         slices=slices(task, logits, labels, chain(by_length(lengths), groups)),
     )
 
@@ -193,4 +211,20 @@ def _confidence(manifest: Manifest, task: Task, logits: Array, labels: Array, va
         accuracy=float((scores.argmax(axis=1) == labels).mean()),
         ece=expected_calibration_error(scores, labels),
         artifact_ece=float(then) if isinstance(then, int | float) else None,
+    )
+
+
+def _accepted(manifest: Manifest, task: Task, logits: Array, labels: Array) -> Accepted | None:
+    known = manifest.decision.abstain if manifest.decision else None
+    if known is None:
+        return None
+    sure = task.confidence(task.activate(logits, manifest.temperature)) >= known.threshold
+    answered, right = int(sure.sum()), int((task.row_errors(logits, labels)[sure] == 0).sum())
+    return Accepted(
+        coverage=answered / len(labels),
+        coverage_interval=wilson_interval(answered, len(labels)),
+        precision=right / answered if answered else None,
+        precision_interval=wilson_interval(right, answered) if answered else None,
+        artifact_coverage=known.coverage,
+        artifact_precision=known.precision,
     )

@@ -95,6 +95,11 @@ def _print(found: Evaluation, file: Path) -> None:
         share = metric_name("accuracy")
         table.add_row("mean confidence, %", share.show(c.confidence), "", "")
         table.add_row("ECE, %", share.show(c.ece), "", share.show(c.artifact_ece))
+    if found.accepted is not None:
+        a, show = found.accepted, metric_name("accuracy").show
+        table.add_row("accepted, %", show(a.coverage), _interval(a.coverage_interval), show(a.artifact_coverage))
+        inside = _interval(a.precision_interval) if a.precision_interval else ""
+        table.add_row("right among these, %", show(a.precision), inside, show(a.artifact_precision))
     console.print_table(table)
     if found.classes:
         table = Table(
@@ -105,7 +110,7 @@ def _print(found: Evaluation, file: Path) -> None:
             table.add_row(
                 escape(entry.name), f"{entry.rows:,}", show(entry.rows / found.rows), show(entry.precision),
                 show(entry.recall) if entry.rows else "-",
-                _interval(entry.recall_interval, "recall") if entry.recall_interval else "", show(entry.f1),
+                _interval(entry.recall_interval) if entry.recall_interval else "", show(entry.f1),
                 show(entry.artifact_recall), show(entry.artifact_share),
             )  # fmt: skip
         console.print_table(table)
@@ -121,7 +126,7 @@ def _print(found: Evaluation, file: Path) -> None:
     console.print_result(_verdict(found))
 
 
-def _interval(interval: Interval, metric: str) -> str:
+def _interval(interval: Interval, metric: str = "accuracy") -> str:
     facts = metric_name(metric)
     return f"{facts.show(interval[0])} to {facts.show(interval[1])}"
 

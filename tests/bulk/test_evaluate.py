@@ -95,6 +95,23 @@ def test_the_artifacts_deciding_metric_decides(single):
     assert [(c.artifact_recall, c.artifact_share) for c in found.classes] == [(0.5, 0.25), (None, 0.0)]
 
 
+def test_what_an_artifact_that_abstains_accepts(single):
+    logits, labels = single
+    abstain = {
+        "threshold": 0.9, "target": "coverage", "goal": 0.5, "rows": 100, "validation_rows": 100, "coverage": 0.5,
+        "coverage_interval": [0.4, 0.6], "precision": 0.97, "precision_interval": [0.9, 0.99],
+    }  # fmt: skip
+    found = judged(logits, labels, decision={"abstain": abstain}).accepted
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    sure = scores.max(axis=1) >= 0.9
+    right = (logits.argmax(axis=1) == labels)[sure]
+    assert found.coverage == sure.mean()
+    assert found.precision == right.mean()
+    assert found.precision_interval == wilson_interval(int(right.sum()), int(sure.sum()))
+    assert (found.artifact_coverage, found.artifact_precision) == (0.5, 0.97)
+    assert judged(logits, labels).accepted is None
+
+
 def test_multi_label_and_regression():
     generator = np.random.default_rng(1)
     labels = (generator.random((200, 3)) < 0.3).astype(np.float32)
