@@ -59,7 +59,7 @@ def pairs(rng: np.random.Generator, row: int) -> Row:
 
 def multi_label(rng: np.random.Generator, row: int) -> Row:
     on = [name for bit, name in enumerate(("red", "blue", "green")) if row >> bit & 1]
-    return {"text": sentence(rng, *on), **{name: int(name in on) for name in ("red", "blue", "green")}}
+    return {"text": sentence(rng, *on, length=2), **{name: int(name in on) for name in ("red", "blue", "green")}}
 
 
 def regression(rng: np.random.Generator, row: int) -> Row:

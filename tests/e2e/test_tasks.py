@@ -142,7 +142,8 @@ def test_predictions_of_the_file_are_right(done: Done) -> None:
         right = [sorted(a["answer_labels"]) == sorted(n) for a, n in zip(answers, named, strict=True)]
     else:
         right = [a["answer_label"] == r["label"] for a, r in zip(answers, rows, strict=True)]
-    assert sum(right) / len(right) > 0.85
+    # All labels of a row right is more than one label right.
+    assert sum(right) / len(right) > (0.6 if done.task == "multi-label" else 0.85)
 
 
 def test_evaluate_finds_what_the_artifact_says(done: Done) -> None:

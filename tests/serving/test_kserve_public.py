@@ -34,7 +34,7 @@ def test_health_and_metadata_through_tritonclient(report: dict[str, Any]):
     assert (report["live"], report["ready"], report["model_ready"], report["other_model_ready"]) == (
         True, True, True, False,
     )  # fmt: skip
-    assert report["server"]["extensions"] == ["binary_tensor_data"]
+    assert report["server"]["extensions"] == ["binary_tensor_data", "model_configuration", "statistics"]
     assert report["model"] == report["versioned"]
     assert [tensor["name"] for tensor in report["config"]["output"]][:3] == ["label", "score", "scores"]
     assert [model["name"] for model in report["statistics"]["model_stats"]] == [report["model"]["name"]]

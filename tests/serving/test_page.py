@@ -102,7 +102,7 @@ def test_a_batch_is_one_text_a_line_with_blank_lines_left_out(wide: Visit):
     page.click("#submit")
     page.wait_for_selector("#results li:nth-child(3)")
     assert page.text_content("#results-title") == "3 results"
-    assert "cut off" in page.text_content("#results li:nth-child(2)")
+    assert "not all of it was read" in page.text_content("#results li:nth-child(2)")
     # Text is shown, never interpreted.
     assert page.text_content("#results li:nth-child(3) .text") == "<b>bold</b> & 😀"
     assert page.locator("#results b").count() == 0
