@@ -17,7 +17,6 @@ from ackd_deploy.tasks.calibration import expected_calibration_error
 from ackd_deploy.tasks.intervals import wilson_interval
 from ackd_deploy.tasks.paired import error_growth, paired_difference
 from ackd_deploy.tasks.per_class import class_counts, confusions
-from ackd_deploy.tasks.single_label import class_recalls
 
 __all__ = ["accuracy_gates", "per_class_record", "slices"]
 
@@ -82,8 +81,9 @@ def slices(
             value = task.score(found[inside], labels[inside])
             result[span] = SliceRecord(metric=task.metric.name, value=value, rows=int(inside.sum()))
     if task.exclusive:
-        for index, (hits, rows) in class_recalls(found, labels, task).items():
-            result[f"label {label_names[index]}"] = SliceRecord(metric="recall", value=hits / rows, rows=rows)
+        for name, entry in zip(label_names, class_counts(task, found, labels), strict=True):
+            if entry.labeled:
+                result[f"label {name}"] = SliceRecord(metric="recall", value=entry.recall, rows=entry.labeled)
     return result
 
 

@@ -13,7 +13,7 @@ from ackd_deploy.tasks import SINGLE_LABEL
 from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.calibration import calibration_bins, expected_calibration_error
 from ackd_deploy.tasks.intervals import wilson_interval
-from ackd_deploy.tasks.single_label import class_recalls
+from ackd_deploy.tasks.per_class import class_counts
 
 __all__ = ["Calibration", "Slice", "calibration", "label_slices", "reliability"]
 
@@ -79,11 +79,11 @@ def label_slices(models: Mapping[str, Predictions], label_names: Sequence[str]) 
     """Recall of each label for each of the models, for up to 30 labels, the most frequent first."""
     if not models:
         return []
-    recalls = [class_recalls(saved.logits, saved.labels) for saved in models.values()]
-    counts = {label: rows for label, (_, rows) in recalls[0].items()}
+    found = [class_counts(SINGLE_LABEL, saved.logits, saved.labels) for saved in models.values()]
+    counts = {label: entry.labeled for label, entry in enumerate(found[0]) if entry.labeled}
     slices = []
     for label, rows in sorted(counts.items(), key=lambda entry: -entry[1])[:_MAX_LABELS]:
-        right = [(found[label][0] / rows, wilson_interval(found[label][0], rows)) for found in recalls]
+        right = [(of_model[label].recall, wilson_interval(of_model[label].hits, rows)) for of_model in found]
         name = label_names[label] if 0 <= label < len(label_names) else f"label {label}"
         slices.append(Slice(name, rows, tuple(right)))
     return slices

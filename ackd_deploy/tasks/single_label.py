@@ -13,7 +13,7 @@ from ackd_deploy.tasks.activations import softmax
 from ackd_deploy.tasks.metrics import ACCURACY, BALANCED_ACCURACY, MACRO_F1, MCC, WEIGHTED_F1, Metric
 from ackd_deploy.tasks.task import SURE, ProblemType, Task, by_name
 
-__all__ = ["SINGLE_LABEL", "SingleLabel", "class_recalls"]
+__all__ = ["SINGLE_LABEL", "SingleLabel"]
 
 Array = NDArray[Any]
 _CONSTANTS = 200
@@ -84,11 +84,3 @@ class SingleLabel(Task):
 
 
 SINGLE_LABEL = SingleLabel()
-
-
-def class_recalls(logits: Array, labels: Array, task: Task = SINGLE_LABEL) -> dict[int, tuple[int, int]]:
-    """Return (rows found, rows) of each class id that labels [N] hold, lowest id first; the task decides."""
-    decisions = task.decide(logits)
-    ids, counts = np.unique(labels, return_counts=True)
-    found = np.bincount(SINGLE_LABEL.truth(labels)[decisions == labels], minlength=int(ids.max(initial=0)) + 1)
-    return {int(i): (int(found[i]), int(n)) for i, n in zip(ids, counts, strict=True)}
