@@ -15,9 +15,12 @@ __all__ = ["text_windows"]
 
 def text_windows(tokenizer: Any, text: Text, max_length: int, rule: LongTextRule) -> list[dict[str, list[int]]]:
     """Return the model's inputs for each window of one text or pair, not padded."""
-    whole = tokenizer(*split(text), truncation=False, verbose=False)
+    first, second = split(text)
+    # As a batch of one: asked for one row, a tokenizer takes a pair whose second text is empty for a single text.
+    batch = tokenizer([first], None if second is None else [second], truncation=False, verbose=False)
+    whole = {name: rows[0] for name, rows in batch.items()}
     names = [name for name in whole if len(whole[name]) == len(whole["input_ids"])]
-    sequences = whole.sequence_ids(0)
+    sequences = batch.sequence_ids(0)
     kept = [list(range(len(sequences)))]
     if len(sequences) > max_length:
         room = max_length - sequences.count(None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ackd_deploy.check.torch_windows import text_windows
@@ -16,7 +16,7 @@ from ackd_deploy.data import LabeledTexts, encode_rows
 from ackd_deploy.data.encoded import Encoded
 from ackd_deploy.runtime.tokenizer import TextTokenizer, Tokens
 from ackd_deploy.tasks.long_texts import LongTextRule
-from ackd_deploy.tasks.text import Text, zipped
+from ackd_deploy.tasks.text import Text, parts, zipped
 from ackd_deploy.training.token_batches import TokenBatches
 
 RULES = (
@@ -47,6 +47,8 @@ def as_lists(windows: list[Tokens]) -> list[tuple[list[int], list[int]]]:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(texts=[("", "")], rule=RULES[0], pairs=True)
+@example(texts=[("film", "")], rule=RULES[0], pairs=True)
 @given(texts=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), rule=st.sampled_from(RULES), pairs=st.booleans())
 def test_training_runtime_and_transformers_read_the_same_tokens(
     tiny_teacher: Path,
@@ -67,8 +69,8 @@ def test_training_runtime_and_transformers_read_the_same_tokens(
         assert encoded.row(row).tolist() == [token for window in tokens.windows for token in window.ids]
         assert encoded.truncated[row] == tokens.truncated
         assert encoded.lengths[row] == sum(len(window.ids) for window in tokens.windows)
-        whole = tokenizer(*(item if isinstance(item, tuple) else (item,)), truncation=False, verbose=False)
-        assert tokens.num_tokens == len(whole["input_ids"])
+        whole = tokenizer(*([part] for part in parts(item)), truncation=False, verbose=False)
+        assert tokens.num_tokens == len(whole["input_ids"][0])
         assert tokens.used_tokens <= tokens.num_tokens
 
 
