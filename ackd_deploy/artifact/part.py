@@ -8,15 +8,16 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, Strin
 
 from ackd_deploy.tasks.label_names import LABEL_NAME, MAX_LABEL_CHARACTERS
 
-__all__ = ["MAX_LABELS", "Digest", "Name", "Part", "RelativePath", "Text"]
+__all__ = ["MAX_LABELS", "MAX_TEXT_CHARACTERS", "Digest", "Name", "Part", "RelativePath", "Text"]
 
 MAX_LABELS = 10_000
+MAX_TEXT_CHARACTERS = 100_000
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LABEL_CHARACTERS, pattern=LABEL_NAME)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _FILE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_FILE}(/{_FILE}){{0,3}}$")]
-Text = Annotated[str, StringConstraints(max_length=100_000)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS)]
 
 
 class Part(BaseModel):

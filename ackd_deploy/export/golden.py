@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ackd_deploy.artifact import Golden
+from ackd_deploy.artifact.part import MAX_TEXT_CHARACTERS
 from ackd_deploy.runtime import Classifier
 from ackd_deploy.tasks import Task
 from ackd_deploy.tasks.text import Text, split
@@ -32,8 +34,11 @@ def golden_samples(
         logits: [N, C] of it on all texts.
         texts: [N] texts, or pairs of them.
         labels: [N] or [N, C], in the order of the logits.
-        count: samples, at most N.
+        count: samples, at most those of the N that a manifest can hold.
     """
+    # A longer text has no place in a manifest.
+    kept = np.array([max(map(len, split_text(text))) <= MAX_TEXT_CHARACTERS for text in texts])
+    texts, logits, labels = list(compress(texts, kept)), logits[kept], labels[kept]
     task, characters = classifier.manifest.task, np.array([sum(map(len, split_text(text))) for text in texts])
     examples = choose_examples(task, logits, labels, characters, (count + 1) // 2)
     rest = choose_spread(task, logits, labels, characters, count - len(examples), taken=examples)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ackd_deploy.export.golden import choose_examples, choose_spread
+from ackd_deploy.export.golden import choose_examples, choose_spread, golden_samples
+from ackd_deploy.runtime import Classifier
 from ackd_deploy.tasks import task_of
 
 SINGLE = task_of("single_label_classification")
@@ -72,3 +73,10 @@ def test_a_single_row_is_enough(task):
     logits = np.array([[1.0]]) if task is REGRESSION else np.array([[1.0, -1.0]])
     assert choose_examples(task, logits, labels, np.array([40]), 2) == [0]
     assert choose_spread(task, logits, labels, np.array([40]), 2, taken=[0]) == []
+
+
+def test_a_text_that_no_manifest_holds_is_no_sample(tiny_artifact):
+    texts = ["x" * 100_001, "a warm and funny film", "x" * 100_000]
+    classifier = Classifier.load(tiny_artifact, threads=1)
+    samples = golden_samples(classifier, binary([1.0, -1.0, 2.0]), texts, np.array([1, 0, 1]), 3)
+    assert sorted(len(sample.text) for sample in samples) == [21, 100_000]
