@@ -66,6 +66,7 @@ def check_variant(report: VariantReport, built: BuiltVariant, setting: ExportSet
         # 8 or 16 bits cannot keep logits within 1e-4: the figure is shown, and the answers are judged.
         difference = float(np.abs(by_name - expected_logits).max())
         report.results.append(inform("parity", built.name, difference, n=len(labels)))
+    report.logits = by_name
     report.metric, report.rows = task.score(by_name, labels), len(labels)
     report.interval = metric_interval(task, by_name, labels)
     report.results += accuracy_gates(built.name, task, expected_logits, by_name, labels, gates)

@@ -71,12 +71,12 @@ def export_run(run: Run, *, provider: str = "cpu", table: bool = True) -> Path:
         record = export_record(reports, chosen, references, setting)
         if table:
             print_variants(record, distilled=setting.distilled, local_teacher=not run.recipe.answers_given)
-        if chosen is None:
+        if chosen is None or chosen.logits is None:
             # The report shows which bound was missed, and by how much.
             run.fail(EXPORT, record)
             raise refusal(record, setting)
         winner = Classifier.load(artifact, provider, variant=chosen.name)
-        logits = winner.run_sorted(setting.inputs.tokens)
+        logits = chosen.logits
         calibration = calibration_record(logits, setting)
         try:
             abstain = choose_abstention(winner, logits, setting)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from ackd_deploy.check.gates import GateResult, failures
 from ackd_deploy.check.latency import Timing
 from ackd_deploy.export.variants import BuiltVariant
@@ -18,7 +21,7 @@ __all__ = ["STUDENT", "TEACHER", "VariantReport"]
 TEACHER, STUDENT = "teacher", "student"
 
 
-@dataclass
+@dataclass(eq=False)
 class VariantReport:
     """One variant on its way through an export: built, then checked, then timed; each step adds what it found.
 
@@ -26,11 +29,13 @@ class VariantReport:
         name: as in the recipe.
         built: its file; None where it could not be built.
         problem: why it could not be built, or not loaded.
+        logits: [N, C] of the validation rows, labels in the recipe's order; None where it could not be run.
     """
 
     name: str
     built: BuiltVariant | None = None
     problem: str | None = None
+    logits: npt.NDArray[np.float32] | None = None
     results: list[GateResult] = field(default_factory=list)
     metric: float | None = None
     interval: Interval | None = None
