@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ackd_deploy.artifact import Manifest
-from ackd_deploy.deploy.requirements import parse_pins, service_requirements
-from ackd_deploy.deploy.sbom import SBOM, bill_of_materials
-from ackd_deploy.deploy.slim import copy_artifact, slim_artifact
+from ackd_deploy.deploy.contents import write_contents
 from ackd_deploy.errors import MissingExtra, first_line
 from ackd_deploy.extras import install_hint
-from ackd_deploy.recipe.bundled import bundled_folder
-from ackd_deploy.version import __version__
 
 __all__ = ["BuiltBento", "build_bento"]
 
@@ -67,14 +63,8 @@ def build_bento(artifact: Path, *, all_variants: bool) -> BuiltBento:
 
 
 def _gather(folder: Path, artifact: Path, all_variants: bool) -> Manifest:
-    manifest = (copy_artifact if all_variants else slim_artifact)(artifact, folder / "artifact")
+    manifest = write_contents(artifact, folder, folder, all_variants=all_variants)
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    serving = bundled_folder("serving")
-    shutil.copyfile(serving / "service.py", folder / "service.py")
-    requirements = service_requirements(manifest)
-    (folder / "requirements.txt").write_text(requirements, encoding="utf-8")
-    bill = bill_of_materials(manifest, parse_pins(requirements), __version__)
-    (folder / SBOM).write_text(bill, encoding="utf-8")
     for package in _FOLDERS:
         shutil.copytree(_PACKAGE / package, folder / "ackd_deploy" / package, ignore=ignore)
     # The modules beside the folders are what all of them stand on.

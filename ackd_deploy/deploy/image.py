@@ -6,13 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ackd_deploy.deploy.requirements import parse_pins, service_requirements
-from ackd_deploy.deploy.sbom import SBOM, bill_of_materials
-from ackd_deploy.deploy.slim import copy_artifact, slim_artifact
+from ackd_deploy.deploy.contents import write_contents
+from ackd_deploy.deploy.sbom import SBOM
 from ackd_deploy.errors import UsageError
 from ackd_deploy.files import atomic_folder
-from ackd_deploy.recipe.bundled import bundled_dockerfile, bundled_folder
-from ackd_deploy.version import __version__
+from ackd_deploy.recipe.bundled import bundled_dockerfile
 
 __all__ = ["BuildContext", "write_build_context"]
 
@@ -44,15 +42,8 @@ def write_build_context(artifact: Path, folder: Path, *, all_variants: bool) -> 
         raise UsageError(f"{folder} is there and holds something else", hint="name a folder that is not there")
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "_docs", "_recipes", "_serving", "_Dockerfile")
     with atomic_folder(folder) as target:
-        manifest = (copy_artifact if all_variants else slim_artifact)(artifact, target / "artifact")
+        manifest = write_contents(artifact, target, target / "serving", all_variants=all_variants)
         shutil.copyfile(bundled_dockerfile(), target / "Dockerfile")
         shutil.copytree(_PACKAGE, target / "ackd_deploy", ignore=ignore)
-        serving = target / "serving"
-        serving.mkdir()
-        shutil.copyfile(bundled_folder("serving") / "service.py", serving / "service.py")
-        requirements = service_requirements(manifest)
-        (serving / "requirements.txt").write_text(requirements, encoding="utf-8")
-        bill = bill_of_materials(manifest, parse_pins(requirements), __version__)
-        (target / SBOM).write_text(bill, encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return BuildContext(folder, size, tuple(manifest.variant().cpu_features))
