@@ -101,6 +101,8 @@ def test_a_killed_workers_counters_stay(tiny_artifact: Path, tmp_path: Path):
                 float(v) for v in re.findall(r'ackd_requests_total\{route="classify",status="200"\} (\S+)', text)
             )
 
+        # /readyz is answered by either worker; the other may still be loading.
+        service.wait(lambda: "ackd_ready_workers 2.0" in httpx.get(service.url + "/metrics", trust_env=False).text)
         for _ in range(20):
             httpx.post(service.url + "/classify", json={"text": "a film"}, trust_env=False).raise_for_status()
         assert counted() == 20
