@@ -15,7 +15,7 @@ from ackd_deploy.recipe import parse_recipe
 from ackd_deploy.run import TEACHER, Run
 from ackd_deploy.run.records import SelectionRecord
 from ackd_deploy.training.evaluate import predict_logits
-from ackd_deploy.training.interrupt import Interruption
+from tests.training_fixtures import distill_in_pieces
 
 BEST = ("data.tuning_rows=16", "distill.select=best", "distill.evaluation_steps=2", "distill.baselines=[]")
 
@@ -65,17 +65,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(new_run) -> None:
     overrides = (*BEST, "distill.learning_rate=3e-3", "distill.epochs=3", "distill.early_stopping=4")
     whole = new_run(*overrides, name="whole")
     distill_run(whole, device="cpu")
-    stops = 0
-    for _ in range(30):
-        parts = new_run(*overrides, name="parts")
-        calls = iter(range(9))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Interruption, "__call__", lambda _self, calls=calls: next(calls) == 4)
-            try:
-                distill_run(parts, device="cpu")
-                break
-            except KeyboardInterrupt:
-                stops += 1
+    parts, stops = distill_in_pieces(lambda: new_run(*overrides, name="parts"), after=4, most=30)
     assert stops >= 3
     assert selection_of(parts) == selection_of(whole)
     weights = [sha256_file(run.path("student", "model.safetensors")) for run in (whole, parts)]

@@ -18,7 +18,7 @@ from ackd_deploy.errors import DataError, RunMismatch
 from ackd_deploy.files import sha256_file
 from ackd_deploy.recipe import load_recipe
 from ackd_deploy.run import Run
-from ackd_deploy.training.interrupt import Interruption
+from tests.training_fixtures import distill_in_pieces
 
 WORKER = Path(__file__).with_name("kill_worker.py")
 
@@ -126,17 +126,7 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(number: signal.Signals, fr
 
 def test_stopped_after_any_step_it_ends_with_the_same_weights(frequent: Path, tmp_path: Path, reference: Path) -> None:
     folder = tmp_path / "stopped"
-    stops = 0
-    for _ in range(60):
-        run = Run.open(folder, load_recipe(frequent))
-        calls = iter(range(5))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Interruption, "__call__", lambda _self, calls=calls: next(calls) == 4)
-            try:
-                distill_run(run, device="cpu")
-                break
-            except KeyboardInterrupt:
-                stops += 1
+    _, stops = distill_in_pieces(lambda: Run.open(folder, load_recipe(frequent)), after=4, most=60)
     assert stops >= 4
     assert weights(folder) == weights(reference)
     assert lines(folder) == lines(reference)

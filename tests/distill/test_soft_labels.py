@@ -9,20 +9,19 @@ import pytest
 from ackd_deploy.distill import distill_run
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import TEACHER, Run, student_stage
+from tests.training_fixtures import write_soft_rows
 
 
 @pytest.fixture
 def softened(tmp_path: Path, tiny_data: Path) -> Path:
     """The training rows with soft labels in two of three, and a label in two of three."""
-    lines = (tiny_data / "train.csv").read_text().splitlines()[1:]
-    rows = ["text,label,p_neg,p_pos"]
-    for number, line in enumerate(lines):
-        text, label = line.rsplit(",", 1)
-        share = 0.9 if label == "positive" else 0.2
-        soft = f"{1 - share:.2f},{share:.2f}" if number % 3 else ","
-        rows.append(f"{text},{label if number % 3 != 1 else ''},{soft}")
-    (tmp_path / "soft.csv").write_text("\n".join(rows) + "\n")
-    return tmp_path / "soft.csv"
+    return write_soft_rows(
+        tiny_data / "train.csv",
+        tmp_path / "soft.csv",
+        {"positive": 0.9, "negative": 0.2},
+        soft=lambda number: number % 3 != 0,
+        hard=lambda number: number % 3 != 1,
+    )
 
 
 def overrides(file: Path) -> list[str]:

@@ -26,6 +26,7 @@ from ackd_deploy.run import EXPORT, TEACHER, Run, student_stage
 from ackd_deploy.tasks import MULTI_LABEL, SINGLE_LABEL
 from ackd_deploy.training.batch_schedule import Batch
 from ackd_deploy.training.process_group import ProcessGroup
+from tests.training_fixtures import write_soft_rows
 
 CPU = torch.device("cpu")
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 0.3, -4.0], [5.0, -3.0, -3.0]])
@@ -76,15 +77,13 @@ def test_rows_without_soft_labels_have_ce_alone() -> None:
 @pytest.fixture
 def softened(tmp_path: Path, tiny_data: Path) -> Path:
     """The training rows with soft labels in all but every eighth, which has a label instead; others have both."""
-    lines = (tiny_data / "train.csv").read_text().splitlines()[1:]
-    rows = ["text,label,p_neg,p_pos"]
-    for number, line in enumerate(lines):
-        text, label = line.rsplit(",", 1)
-        share = 0.95 if label == "positive" else 0.1
-        soft = f"{1 - share:.2f},{share:.2f}" if number % 8 else ","
-        rows.append(f"{text},{label if number % 8 in (0, 3) else ''},{soft}")
-    (tmp_path / "soft.csv").write_text("\n".join(rows) + "\n")
-    return tmp_path / "soft.csv"
+    return write_soft_rows(
+        tiny_data / "train.csv",
+        tmp_path / "soft.csv",
+        {"positive": 0.95, "negative": 0.1},
+        soft=lambda number: number % 8 != 0,
+        hard=lambda number: number % 8 in (0, 3),
+    )
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from ackd_deploy.distill import distill_run
 from ackd_deploy.errors import RunMismatch
 from ackd_deploy.files import sha256_file
 from ackd_deploy.run import BANK, TEACHER, Run, student_stage
-from ackd_deploy.training.interrupt import Interruption
 from tests.conftest import SENTENCES
+from tests.training_fixtures import distill_in_pieces
 
 
 @pytest.fixture
@@ -73,16 +73,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(new_run, unlabeled: P
     overrides = (sources(unlabeled), "distill.baselines=[]")
     whole = new_run(*overrides, name="whole")
     distill_run(whole, device="cpu")
-    for _ in range(30):
-        parts = new_run(*overrides, name="parts")
-        calls = iter(range(9))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Interruption, "__call__", lambda _self, calls=calls: next(calls) == 4)
-            try:
-                distill_run(parts, device="cpu")
-                break
-            except KeyboardInterrupt:
-                pass
+    parts, _ = distill_in_pieces(lambda: new_run(*overrides, name="parts"), after=4, most=30)
     names = ("teacher", "student")
     assert [sha256_file(whole.path(n, "model.safetensors")) for n in names] == [
         sha256_file(parts.path(n, "model.safetensors")) for n in names
